@@ -13,7 +13,7 @@ from urllib.parse import quote
 ROLE = "kundomail"
 DATABASE = "kundomail"
 ACCOUNT = "kundomail"
-"""System account that owns the embedded servers when everything is started by root."""
+"""System account that owns the embedded servers when root starts them."""
 
 # PostgreSQL's socket name is fixed; unix(7) gives sun_path 108 octets with the closing NUL.
 POSTGRES_SOCKET = ".s.PGSQL.5432"
@@ -30,10 +30,13 @@ def checkout_hash(checkout: Path) -> str:
 
 
 def socket_directory(checkout: Path, instance: str = RUN, environment: Mapping[str, str] = os.environ) -> Path:
-    """Directory (0700) for the sockets, locks and pid files of one instance; short enough for sun_path.
+    """Directory (0700) for the sockets and locks of one instance, "run" or "test"; short enough for sun_path.
 
-    Never inside the checkout: a deep path would not fit into a socket address.
+    Never inside the checkout, whose path may be too deep. Root's is below /run: the servers' account must reach
+    it, and root's TMPDIR is closed to others where libpam-tmpdir is installed.
     """
+    if os.getuid() == 0:
+        return Path("/run") / ACCOUNT / checkout_hash(checkout) / instance
     name = f"{ACCOUNT}-{os.getuid()}-{checkout_hash(checkout)}"
     directory = Path(environment.get("TMPDIR") or tempfile.gettempdir()) / name / instance
     if len(os.fsencode(directory / POSTGRES_SOCKET)) > SOCKET_PATH_MAX_OCTETS:
@@ -42,7 +45,7 @@ def socket_directory(checkout: Path, instance: str = RUN, environment: Mapping[s
 
 
 def state_directory(checkout: Path, instance: str = RUN) -> Path:
-    """Directory for data that outlives a run: database files, append-only file, uploaded files.
+    """Directory (0700) for what outlives a run: database files, append-only file, uploaded files.
 
     PostgreSQL refuses to run as root, so root's servers belong to a system account and keep their data in its home.
     """
@@ -51,10 +54,15 @@ def state_directory(checkout: Path, instance: str = RUN) -> Path:
     return checkout.resolve() / ".local" / instance
 
 
-def database_url(checkout: Path, instance: str = RUN) -> str:
+def binaries_directory() -> Path:
+    """Where root's system account finds PostgreSQL's programs when it cannot reach the virtual environment."""
+    return Path("/var/lib") / ACCOUNT / "programs"
+
+
+def database_url(checkout: Path, instance: str = RUN, database: str = DATABASE) -> str:
     """URL of the embedded PostgreSQL in the form django-environ reads: the socket directory as host."""
     host = quote(str(socket_directory(checkout, instance)), safe="")
-    return f"postgres://{ROLE}@/{DATABASE}?host={host}"
+    return f"postgres://{ROLE}@/{database}?host={host}"
 
 
 def redis_url(checkout: Path, instance: str = RUN) -> str:

@@ -1,0 +1,211 @@
+"""Starts services in order, restarts the ones that die, and stops them in reverse order."""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from kundomail.local.errors import LocalError
+from kundomail.local.locking import FileLock
+from kundomail.local.service import Service, dies_with_parent
+
+READY_POLL_SECONDS = 0.05
+BACKOFF_FIRST_SECONDS = 0.5
+BACKOFF_MAX_SECONDS = 15.0
+STEADY_SECONDS = 30.0
+"""A process that lived this long starts over with the first backoff when it dies."""
+LOCK_WAIT_SECONDS = 60.0
+LINE_MAX_OCTETS = 65536
+
+Report = Callable[[str, str], None]
+"""Takes the name of a process and one line of text."""
+
+
+@dataclass
+class _Running:
+    """What the supervisor knows about one service."""
+
+    service: Service
+    ready: asyncio.Event = field(default_factory=asyncio.Event)
+    failed: asyncio.Event = field(default_factory=asyncio.Event)
+    process: asyncio.subprocess.Process | None = None
+    keeper: "asyncio.Task[None] | None" = None
+
+
+class Supervisor:
+    """Owner of a set of processes; use as `async with`, which stops them all on leaving."""
+
+    def __init__(self, report: Report) -> None:
+        """Take the function that receives every line the processes write, and the supervisor's own as "up"."""
+        self._report = report
+        self._running: list[_Running] = []
+        self._stopping = False
+
+    async def __aenter__(self) -> "Supervisor":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    def pid(self, name: str) -> int | None:
+        """Process number of a service by name, or None while it is not running."""
+        for running in self._running:
+            if running.service.name == name and running.process and running.process.returncode is None:
+                return running.process.pid
+        return None
+
+    async def start(self, service: Service) -> None:
+        """Start a service and wait until it is ready; from then on it is restarted whenever it dies.
+
+        Raises LocalError when an essential service dies or is not ready in time. Another one is left to its
+        restarts, and the start goes on without it.
+        """
+        running = _Running(service)
+        self._running.append(running)
+        running.keeper = asyncio.create_task(self._keep(running))
+        waits = {asyncio.create_task(event.wait()) for event in (running.ready, running.failed)} | {running.keeper}
+        await asyncio.wait(waits, timeout=service.start_seconds, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits - {running.keeper}:
+            wait.cancel()
+        if running.keeper.done():
+            running.keeper.result()  # Raises what prepare() raised.
+        if running.ready.is_set():
+            return
+        if service.essential:
+            raise LocalError(f"{service.name} did not start; its last lines are above.")
+        self._report("up", f"{service.name} is not ready; the start goes on without it.")
+
+    async def complete(self, service: Service) -> None:
+        """Run a command to its end. Raises LocalError when it fails."""
+        running = _Running(service)
+        self._running.append(running)
+        code = await self._run_once(running)
+        self._running.remove(running)
+        if code != 0 and not self._stopping:
+            raise LocalError(f"{service.name} failed ({_describe(code)}); its last lines are above.")
+
+    async def stop(self) -> None:
+        """Stop everything, the last started first, waiting for each before the next."""
+        self._stopping = True
+        for running in reversed(self._running):
+            await self._stop_one(running)
+        self._running.clear()
+
+    async def _keep(self, running: _Running) -> None:
+        """Run one service again and again, waiting longer after each early death."""
+        name, backoff = running.service.name, BACKOFF_FIRST_SECONDS
+        while not self._stopping:
+            started = time.monotonic()
+            code = await self._run_once(running)
+            running.ready.clear()
+            running.failed.set()
+            if self._stopping:
+                return
+            if time.monotonic() - started > STEADY_SECONDS:
+                backoff = BACKOFF_FIRST_SECONDS
+            self._report("up", f"{name} ended ({_describe(code)}); starting it again in {backoff:g} s.")
+            await asyncio.sleep(backoff)
+            backoff = min(backoff * 2, BACKOFF_MAX_SECONDS)
+
+    async def _run_once(self, running: _Running) -> int:
+        """Start the process, pass its lines on, and give its exit code when it has ended with all its children."""
+        process = await self._spawn(running.service)
+        running.process = process
+        watch = asyncio.create_task(self._watch_readiness(running, process))
+        try:
+            await self._pass_lines_on(running.service.name, process)
+            return await process.wait()
+        finally:
+            watch.cancel()
+            _signal_session(process.pid, signal.SIGKILL)
+
+    async def _spawn(self, service: Service) -> asyncio.subprocess.Process:
+        lock = await self._take_lock(service)
+        try:
+            if service.prepare:
+                await asyncio.to_thread(service.prepare)
+            return await asyncio.create_subprocess_exec(
+                *service.command,
+                cwd=service.directory,
+                env=dict(service.environment),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C must reach only the supervisor, which knows the order.
+                preexec_fn=dies_with_parent(service.stop_signal),
+                pass_fds=(lock.descriptor,) if lock else (),
+                **(service.account.switch() if service.account else {}),
+            )
+        finally:
+            if lock:
+                lock.close()
+
+    async def _take_lock(self, service: Service) -> FileLock | None:
+        if service.lock is None:
+            return None
+        lock = FileLock(service.lock)
+        await asyncio.to_thread(lock.acquire, LOCK_WAIT_SECONDS)
+        return lock
+
+    async def _watch_readiness(self, running: _Running, process: asyncio.subprocess.Process) -> None:
+        check = running.service.is_ready
+        while process.returncode is None:
+            if check is None or await asyncio.to_thread(check):
+                running.ready.set()
+                return
+            await asyncio.sleep(READY_POLL_SECONDS)
+
+    async def _pass_lines_on(self, name: str, process: asyncio.subprocess.Process) -> None:
+        """Report whole lines until the process has ended; a child that keeps the pipe open does not hold us up."""
+        reading = asyncio.create_task(self._read_lines(name, process.stdout))
+        await process.wait()
+        await asyncio.wait({reading}, timeout=1)
+        reading.cancel()
+
+    async def _read_lines(self, name: str, stream: asyncio.StreamReader | None) -> None:
+        rest = b""
+        while stream is not None and (chunk := await stream.read(LINE_MAX_OCTETS)):
+            *lines, rest = (rest + chunk).split(b"\n")
+            if len(rest) > LINE_MAX_OCTETS:
+                lines, rest = [*lines, rest], b""
+            for line in lines:
+                self._report(name, line.decode(errors="replace").rstrip("\r"))
+        if rest:
+            self._report(name, rest.decode(errors="replace"))
+
+    async def _stop_one(self, running: _Running) -> None:
+        process, service = running.process, running.service
+        if process and process.returncode is None:
+            _send(process, service.stop_signal)
+            try:
+                await asyncio.wait_for(process.wait(), service.stop_seconds)
+            except TimeoutError:
+                self._report("up", f"{service.name} did not stop within {service.stop_seconds:g} s and is killed.")
+                _signal_session(process.pid, signal.SIGKILL)
+                await process.wait()
+        if running.keeper:
+            running.keeper.cancel()
+            await asyncio.wait({running.keeper})
+
+
+def _send(process: asyncio.subprocess.Process, number: signal.Signals) -> None:
+    try:
+        process.send_signal(number)
+    except ProcessLookupError:
+        return
+
+
+def _signal_session(leader: int, number: signal.Signals) -> None:
+    """Signal what is left of a service: the process group its leader made."""
+    try:
+        os.killpg(leader, number)
+    except (ProcessLookupError, PermissionError):
+        return
+
+
+def _describe(code: int) -> str:
+    if code < 0:
+        return f"killed by {signal.Signals(-code).name}"
+    return f"exit code {code}"

@@ -1,0 +1,72 @@
+"""Every test run: real servers, compiled translations, and Debian's Chromium for the browser tests.
+
+DATABASE_URL and REDIS_URL choose servers of your own; without them the embedded ones are started, or those of
+another test run of this checkout joined.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from kundomail.local import paths
+from kundomail.local.catalogues import compile_catalogues
+from kundomail.local.errors import LocalError
+from kundomail.local.testing import TestServers
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+CHROMIUM = Path(os.environ.get("CHROMIUM_PATH", "/usr/bin/chromium"))
+
+
+def _choose_servers() -> object:
+    """Name the servers and this run's own database in the environment; gives what keeps the servers alive."""
+    hold: object = None
+    if not (os.environ.get("DATABASE_URL") and os.environ.get("REDIS_URL")):
+        hold = TestServers(CHECKOUT).acquire()
+    os.environ.setdefault("REDIS_URL", paths.redis_url(CHECKOUT, paths.TEST))
+    database = urlsplit(os.environ.get("DATABASE_URL") or paths.database_url(CHECKOUT, paths.TEST))
+    # Django puts "test_" before the name; the process number keeps runs at the same time apart.
+    os.environ["DATABASE_URL"] = database._replace(path=f"{database.path}_{os.getpid()}").geturl()
+    return hold
+
+
+os.environ["KUNDOMAIL_LOCAL"] = "1"
+if "PYTEST_XDIST_WORKER" not in os.environ:  # The workers of xdist inherit what their controller chose.
+    try:
+        _hold = _choose_servers()
+    except LocalError as error:
+        raise pytest.UsageError(str(error)) from error
+    compile_catalogues(CHECKOUT)
+# Here and not in pyproject.toml: there pytest-django would read the settings before this file has run.
+os.environ["DJANGO_SETTINGS_MODULE"] = "kundomail.settings"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip the browser tests where there is no browser, and say so."""
+    if CHROMIUM.exists():
+        return
+    skip = pytest.mark.skip(reason=f"{CHROMIUM} is missing: apt-get install chromium, or set CHROMIUM_PATH")
+    for item in items:
+        if item.get_closest_marker("browser"):
+            item.add_marker(skip)
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+    """Start the system's Chromium, silent towards the network."""
+    # Playwright's synchronous interface keeps an event loop in this thread, which Django takes for async code.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    arguments = [
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-domain-reliability",
+        "--disable-sync",
+        "--no-first-run",
+        "--no-pings",
+        "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
+    ]
+    if os.getuid() == 0:
+        arguments.append("--no-sandbox")
+    return {**browser_type_launch_args, "executable_path": str(CHROMIUM), "args": arguments}

@@ -1,0 +1,87 @@
+"""Inboxes and the service addresses that lead to them."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from organizations.tenancy import OrganizationManager, QueueManager, TenantForeignKey, TenantModel
+
+
+class Inbox(TenantModel):
+    """One of an organization's own addresses, answered together. An address belongs to one organization only."""
+
+    name = models.CharField(_("name"), max_length=200, help_text=_("Shown to the people you write to."))
+    address = models.CharField(max_length=320, unique=True, help_text="lower case, domain as A-label")
+    signature = models.TextField(
+        _("common signature"),
+        blank=True,
+        help_text=_("{name} and {title} are replaced by those of the person who answers."),
+    )
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    last_received_at = models.DateTimeField(null=True)
+
+    objects = OrganizationManager()
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def domain(self) -> str:
+        """The domain of the inbox's own address, A-label form."""
+        return self.address.rpartition("@")[2]
+
+    @property
+    def service_address(self) -> str:
+        """The address to forward to; `jobb.lillestad.se@mail.kundo.se` for `jobb@lillestad.se`."""
+        primary = (
+            self.service_addresses.filter(state=ServiceAddress.State.ACTIVE, is_primary=True).only("local_key").get()
+        )
+        return primary.address
+
+
+class ServiceAddress(TenantModel):
+    """A key of the service's mail domain and the inbox it leads to. Looked up, never decoded; never reused.
+
+    A queue table: the SMTP server looks recipients up before it knows the organization.
+    """
+
+    class State(models.TextChoices):
+        """Retired keys answer 550 for ever, because old forwards keep coming."""
+
+        ACTIVE = "active", _("Active")
+        SUSPENDED = "suspended", _("Suspended")
+        RETIRED = "retired", _("Retired")
+
+    inbox = TenantForeignKey(
+        Inbox, on_delete=models.SET_NULL, null=True, related_name="service_addresses", db_index=True
+    )
+    local_key = models.CharField(max_length=64, unique=True)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.ACTIVE)
+    state_since = models.DateTimeField(auto_now_add=True)
+    is_primary = models.BooleanField(default=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = OrganizationManager()
+    queue = QueueManager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["organization", "inbox"],
+                condition=models.Q(is_primary=True, state="active"),
+                name="one_primary_key",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.local_key
+
+    @property
+    def address(self) -> str:
+        """The whole address, for example jobb.lillestad.se@mail.kundo.se."""
+        return f"{self.local_key}@{settings.MAIL_DOMAIN}"

@@ -1,0 +1,216 @@
+"""Sender domains and their keys, the addresses that may be sent from, and the outbox."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from organizations.tenancy import OrganizationManager, QueueManager, TenantForeignKey, TenantModel
+
+
+class SenderDomain(TenantModel):
+    """An organization's claim to send as a domain: its token, label, keys and the last verdict of every record.
+
+    A queue table: `next_check_at`, `lease_until` and `check_seq` make it the work list of the DNS checks.
+    """
+
+    class State(models.TextChoices):
+        """See `whitelabel.claims` for the transitions."""
+
+        PENDING = "pending", _("Waiting for the records")
+        READY = "ready", _("All records are right")
+        ACTIVE = "active", _("Active")
+        DEGRADED = "degraded", _("A record is wrong")
+        SUSPENDED = "suspended", _("Suspended")
+        STOPPED = "stopped", _("No longer checked")
+        LAPSED = "lapsed", _("Lapsed")
+
+    domain = models.CharField(max_length=253, help_text="A-label form, lower case")
+    label = models.CharField(max_length=63, help_text="subdomain label, for example mgeu")
+    token = models.CharField(max_length=26, help_text="random 128 bits, base32")
+    state = models.CharField(max_length=10, choices=State.choices, default=State.PENDING)
+    active_selector = models.CharField(max_length=20, default="k1")
+    record_version = models.PositiveIntegerField(default=1)
+
+    verdicts = models.JSONField(default=list, help_text="one object per record, see whitelabel.claims")
+    nameservers = models.JSONField(default=list)
+    checked_at = models.DateTimeField(null=True)
+    ready_since = models.DateTimeField(null=True)
+    bad_since = models.DateTimeField(null=True)
+    check_seq = models.PositiveBigIntegerField(default=0)
+    checks_done = models.PositiveIntegerField(default=0)
+    next_check_at = models.DateTimeField(null=True)
+    lease_until = models.DateTimeField(null=True)
+    watched_since = models.DateTimeField(null=True, help_text="the page was opened")
+    watched_until = models.DateTimeField(null=True, help_text="the open page's last heartbeat plus its life")
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = OrganizationManager()
+    queue = QueueManager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["organization", "domain"], name="one_claim_per_domain")
+        ]
+        indexes: ClassVar = [models.Index(fields=["next_check_at"], name="senderdomain_due")]
+
+    def __str__(self) -> str:
+        return self.domain
+
+    @property
+    def subdomain(self) -> str:
+        """The name the records stand under and the return path uses, for example mgeu.lillestad.se."""
+        return f"{self.label}.{self.domain}"
+
+
+class DkimKey(TenantModel):
+    """One RSA key pair under one selector of a claim. The private key is encrypted (whitelabel.keys)."""
+
+    sender_domain = TenantForeignKey(SenderDomain, on_delete=models.CASCADE, related_name="keys", db_index=True)
+    selector = models.CharField(max_length=20)
+    public_key = models.TextField(help_text="SubjectPublicKeyInfo, base64: the p= tag of RFC 6376")
+    private_key = models.TextField(help_text="PKCS#8 PEM, encrypted")
+    created_at = models.DateTimeField(auto_now_add=True)
+    retired_at = models.DateTimeField(null=True)
+
+    objects = OrganizationManager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["organization", "sender_domain", "selector"],
+                condition=Q(retired_at=None),
+                name="one_key_per_selector",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.selector
+
+
+class RecordsLink(TenantModel):
+    """A link for IT staff to one claim's records, without login. Only the SHA-256 of its token is stored."""
+
+    sender_domain = TenantForeignKey(SenderDomain, on_delete=models.CASCADE, related_name="links", db_index=True)
+    token_hash = models.CharField(max_length=64, unique=True)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True)
+    opened_at = models.DateTimeField(null=True)
+    done_at = models.DateTimeField(null=True)
+
+    objects = OrganizationManager()
+    queue = QueueManager()
+
+    def __str__(self) -> str:
+        return f"link {self.pk}"
+
+
+class SenderAddress(TenantModel):
+    """An inbox's own address that mail leaves as, once activated. One organization at most may hold an address active."""
+
+    sender_domain = TenantForeignKey(SenderDomain, on_delete=models.CASCADE, related_name="addresses", db_index=True)
+    address = models.EmailField(max_length=320)
+    activated_at = models.DateTimeField(null=True)
+    activated_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    evidence = models.JSONField(default=dict, help_text="answers and the verified probe at activation")
+
+    objects = OrganizationManager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["organization", "address"], name="one_sender_address"),
+            models.UniqueConstraint(
+                fields=["address"], condition=Q(activated_at__isnull=False), name="one_active_sender"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.address
+
+
+class OutboundMail(TenantModel):
+    """A mail in the outbox: the final bytes and where they are on their way. A queue table."""
+
+    class State(models.TextChoices):
+        """Fate of the mail as a whole; see OutboundRecipient for each recipient."""
+
+        QUEUED = "queued", _("Queued")
+        SENDING = "sending", _("Being sent")
+        SENT = "sent", _("Sent")
+        FAILED = "failed", _("Not delivered")
+        CANCELLED = "cancelled", _("Cancelled")
+
+    class Identity(models.TextChoices):
+        """Under which name the mail leaves."""
+
+        SERVICE = "service", _("service address")
+        OWN = "own", _("own address")
+
+    identity = models.CharField(max_length=10, choices=Identity.choices)
+    sender_address = TenantForeignKey(SenderAddress, on_delete=models.PROTECT, null=True, related_name="+")
+    from_address = models.CharField(max_length=320)
+    reply_to = models.CharField(max_length=320, blank=True)
+    return_path_domain = models.CharField(max_length=253)
+    header_message_id = models.CharField(max_length=998)
+    content = models.BinaryField(help_text="RFC 5322 octets, CRLF, DKIM-signed")
+    automatic = models.BooleanField(default=False, help_text="receipts and other mail no person wrote")
+
+    state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED)
+    not_before = models.DateTimeField(help_text="undo window or send later")
+    next_attempt_at = models.DateTimeField()
+    attempts = models.PositiveSmallIntegerField(default=0)
+    lease_until = models.DateTimeField(null=True)
+    last_reply = models.CharField(max_length=1000, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    finished_at = models.DateTimeField(null=True)
+
+    objects = OrganizationManager()
+    queue = QueueManager()
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["next_attempt_at"], condition=Q(state__in=["queued", "sending"]), name="outbox_due"),
+            models.Index(fields=["organization", "header_message_id"], name="outbox_by_message_id"),
+        ]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(identity="service", sender_address=None) | Q(identity="own", sender_address__isnull=False),
+                name="own_identity_has_address",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.header_message_id
+
+
+class OutboundRecipient(TenantModel):
+    """One recipient of an outbound mail and what became of it. A queue table."""
+
+    class State(models.TextChoices):
+        """Fate of the mail at one recipient."""
+
+        QUEUED = "queued", _("Queued")
+        SENT = "sent", _("Sent")
+        DELAYED = "delayed", _("Delayed")
+        BOUNCED = "bounced", _("Bounced")
+        FAILED = "failed", _("Not delivered")
+
+    mail = TenantForeignKey(OutboundMail, on_delete=models.CASCADE, related_name="recipients", db_index=True)
+    address = models.CharField(max_length=320)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED)
+    status = models.CharField(max_length=20, blank=True, help_text="enhanced status code, RFC 3463")
+    reply = models.CharField(max_length=1000, blank=True, help_text="what the receiving side said")
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = OrganizationManager()
+    queue = QueueManager()
+
+    def __str__(self) -> str:
+        return self.address

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import django
 import pytest
 
 from kundomail.local import paths
@@ -41,6 +42,7 @@ if "PYTEST_XDIST_WORKER" not in os.environ:  # The workers of xdist inherit what
     compile_catalogues(CHECKOUT)
 # Here and not in pyproject.toml: there pytest-django would read the settings before this file has run.
 os.environ["DJANGO_SETTINGS_MODULE"] = "kundomail.settings"
+django.setup()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

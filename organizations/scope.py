@@ -64,10 +64,9 @@ def organization(organization: Organization | int) -> Iterator[int]:
 def queue() -> Iterator[None]:
     """For workers and the SMTP server: a transaction that sees the queue tables of all organizations, nothing else.
 
-    Queue tables are those protected with `queue=True` in their migration. Use the models' `queue` manager inside.
+    Queue tables are those protected with `queue=True` in their migration. Use the models' `queue` manager inside;
+    the ordinary managers keep to the open organization.
     """
-    if _organization_id.get() is not None:
-        raise OrganizationSwitch("a queue scope cannot be opened inside an organization's scope")
     with _settings_for_transaction("app.queue", "on"):
         yield
 

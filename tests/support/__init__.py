@@ -1,0 +1,1 @@
+"""Real helpers of the tests: servers on loopback, builders of rows, mails."""

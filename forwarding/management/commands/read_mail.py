@@ -1,0 +1,66 @@
+"""`manage.py read_mail PATH...`: read mail files without a database and print one JSON object a line."""
+
+import json
+import time
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from forwarding.bounces import read_bounces
+from forwarding.classifying import classify
+from forwarding.reading import read_mail
+from forwarding.reading.json_lines import as_json
+
+
+class Command(BaseCommand):
+    """Prints what was read: for support, and for comparison with other readers."""
+
+    help = "Read mail files (or folders of them) and print one JSON object per mail. Needs no database."
+    requires_system_checks: list[str] = []
+    requires_migrations_checks = False
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("paths", nargs="+", metavar="PATH", help="mail file, or folder to search for files")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        for path in _files(options["paths"]):
+            self.stdout.write(json.dumps(read_file(path), ensure_ascii=False))
+
+
+def read_file(path: Path) -> dict[str, Any]:
+    """Read one mail file; `cpu_ms` is the processor time of reading, classifying and reading bounces."""
+    raw = path.read_bytes()
+    started = time.process_time()
+    mail = read_mail(raw)
+    bounces = read_bounces(raw, mail, "")
+    mail_class = classify(mail, "")
+    spent = time.process_time() - started
+    return {
+        "path": str(path),
+        **as_json(mail),
+        "class": str(mail_class),
+        "bounces": [
+            {
+                "recipient": bounce.recipient,
+                "action": bounce.action,
+                "status": bounce.status,
+                "original_message_id": bounce.original_message_id,
+            }
+            for bounce in bounces
+        ],
+        "cpu_ms": round(spent * 1000, 3),
+    }
+
+
+def _files(paths: list[str]) -> Iterator[Path]:
+    for name in paths:
+        path = Path(name)
+        if path.is_dir():
+            yield from sorted(found for found in path.rglob("*") if found.is_file())
+        elif path.is_file():
+            yield path
+        else:
+            raise CommandError(f"There is no file or folder {name}.")

@@ -1,0 +1,212 @@
+"""Which parts are the text of a mail, and which are attachments (RFC 8621, section 4.1.4, with repairs)."""
+
+import re
+from dataclasses import dataclass, field
+from html import escape
+
+from forwarding.reading.charsets import decode
+from forwarding.reading.flowed import unflow
+from forwarding.reading.html_text import HtmlText, Mark, html_to_text
+from forwarding.reading.limits import Limits
+from forwarding.reading.storable import pg_text
+from forwarding.reading.structure import Part
+
+_MEDIA = ("image/", "audio/", "video/")
+_HTML_START = re.compile(r"\s{0,200}(?:<!doctype html|<html|<head|<body)\b", re.IGNORECASE)
+_TAG = re.compile(r"<(?:style|script|title)\b[^<]*|<[^<>]*>", re.IGNORECASE)
+_WORD = re.compile(r"\w+")
+_RICHER = 2  # HTML with this many times the words of the plain alternative is the better text
+
+
+@dataclass(slots=True)
+class Selection:
+    """Leaves chosen for the text view, for the HTML view, and the rest; a picture shown in place may be in all three."""
+
+    text: list[Part] = field(default_factory=list)
+    html: list[Part] = field(default_factory=list)
+    attachments: list[Part] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What is searched and folded (`text` with marks in it) and what is displayed (`html`, raw, or None)."""
+
+    text: str
+    html: str | None
+    marks: tuple[Mark, ...] = ()
+    defects: tuple[str, ...] = ()
+    oversized: tuple[Part, ...] = ()
+
+
+def select_parts(root: Part) -> Selection:
+    """Sort the leaves below `root` into text view, HTML view and attachments."""
+    chooser = _Chooser()
+    chooser.walk([root], "mixed", chooser.selection.text, chooser.selection.html, in_alternative=False)
+    return chooser.selection
+
+
+def shown_as(part: Part) -> str:
+    """The type by which a leaf is shown: a multipart without parts is text."""
+    if part.leftover:
+        return "message/rfc822"
+    return "text/plain" if part.content_type.startswith("multipart/") else part.content_type
+
+
+class _Chooser:
+    """RFC 8621's algorithm; a list that is None means: this branch does not feed that view."""
+
+    def __init__(self) -> None:
+        self.selection = Selection()
+
+    def walk(
+        self,
+        parts: list[Part],
+        container: str,
+        text: list[Part] | None,
+        html: list[Part] | None,
+        *,
+        in_alternative: bool,
+    ) -> None:
+        text_length = len(text) if text is not None else -1
+        html_length = len(html) if html is not None else -1
+        for position, part in enumerate(parts):
+            if part.is_multipart:
+                inner = part.content_type.partition("/")[2]
+                self.walk(part.children, inner, text, html, in_alternative=in_alternative or inner == "alternative")
+            elif not _is_inline(part, position, container):
+                self.selection.attachments.append(part)
+            elif container == "alternative":
+                self._alternative_leaf(part, text, html)
+            else:
+                text, html = self._leaf(part, text, html, in_alternative=in_alternative)
+        if container == "alternative" and text is not None and html is not None:
+            _complete(text, text_length, html, html_length)
+
+    def _alternative_leaf(self, part: Part, text: list[Part] | None, html: list[Part] | None) -> None:
+        kind = shown_as(part)
+        if kind == "text/plain" and text is not None:
+            text.append(part)
+        elif kind == "text/html" and html is not None:
+            html.append(part)
+        else:
+            self.selection.attachments.append(part)
+
+    def _leaf(
+        self, part: Part, text: list[Part] | None, html: list[Part] | None, *, in_alternative: bool
+    ) -> tuple[list[Part] | None, list[Part] | None]:
+        kind = shown_as(part)
+        if in_alternative and kind == "text/plain":
+            html = None
+        elif in_alternative and kind == "text/html":
+            text = None
+        if text is not None:
+            text.append(part)
+        if html is not None:
+            html.append(part)
+        if kind.startswith(_MEDIA) or (text is None and html is None):
+            self.selection.attachments.append(part)
+        return text, html
+
+
+def _is_inline(part: Part, position: int, container: str) -> bool:
+    kind = shown_as(part)
+    media = kind.startswith(_MEDIA)
+    if part.disposition.value == "attachment" or not (media or kind in ("text/plain", "text/html")):
+        return False
+    if container == "related" and position > 0:
+        return False
+    return position == 0 or media or not _is_file(part)
+
+
+def _is_file(part: Part) -> bool:
+    return bool(part.disposition.get("filename") or part.kind.get("name"))
+
+
+def _complete(text: list[Part], text_length: int, html: list[Part], html_length: int) -> None:
+    """An alternative that offered only one form serves both views."""
+    if len(text) == text_length and len(html) != html_length:
+        text.extend(html[html_length:])
+    elif len(html) == html_length and len(text) != text_length:
+        html.extend(text[text_length:])
+
+
+def read_body(selection: Selection, limits: Limits) -> Body:
+    """Decode the chosen parts into the text and the HTML of the mail."""
+    reader = _BodyReader(limits)
+    return reader.read(selection)
+
+
+class _BodyReader:
+    """Decodes every chosen part once and keeps what it found wrong."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self.decoded: dict[int, tuple[str, bool]] = {}
+        self.defects: list[str] = []
+        self.oversized: list[Part] = []
+
+    def read(self, selection: Selection) -> Body:
+        html = self._html(selection.html)
+        text, marks = self._text(selection.text)
+        if html is not None and (not text.strip() or self._html_is_richer(text, html)):
+            converted = html_to_text(html)
+            if converted.text.strip():
+                text, marks = converted.text, converted.marks
+        text = text[: self.limits.text_characters]
+        return Body(text, html, marks, tuple(dict.fromkeys(self.defects)), tuple(self.oversized))
+
+    def _text(self, parts: list[Part]) -> tuple[str, tuple[Mark, ...]]:
+        pieces: list[str] = []
+        marks: list[Mark] = []
+        offset = 0
+        for part in parts:
+            if shown_as(part).startswith(_MEDIA):
+                continue
+            piece = self._piece(part)
+            shown = piece.text if piece.text.endswith("\n") or part is parts[-1] else piece.text + "\n"
+            marks += [Mark(mark.start + offset, mark.end + offset, mark.kind) for mark in piece.marks]
+            pieces.append(shown)
+            offset += len(shown)
+        return "".join(pieces), tuple(marks)
+
+    def _piece(self, part: Part) -> HtmlText:
+        content, is_html = self._content(part)
+        return html_to_text(content) if is_html else HtmlText(content, ())
+
+    def _html(self, parts: list[Part]) -> str | None:
+        contents = [self._content(part) for part in parts if not shown_as(part).startswith(_MEDIA)]
+        if not any(is_html for _, is_html in contents):
+            return None
+        return "\n".join(content if is_html else _as_html(content) for content, is_html in contents)
+
+    def _content(self, part: Part) -> tuple[str, bool]:
+        """Decoded text of a part and whether it is HTML."""
+        if id(part) not in self.decoded:
+            self.decoded[id(part)] = self._decode(part)
+        return self.decoded[id(part)]
+
+    def _decode(self, part: Part) -> tuple[str, bool]:
+        octets = part.octets()
+        if len(octets) > self.limits.shown_text_octets:
+            octets = octets[: self.limits.shown_text_octets]
+            self.oversized.append(part)
+            self.defects.append("text_too_long")
+        is_html = shown_as(part) == "text/html"
+        decoded = decode(octets, part.kind.get("charset"), html=is_html, detection_octets=self.limits.detection_octets)
+        if decoded.overruled:
+            self.defects.append("charset_overruled")
+        text = pg_text(decoded.text)
+        if not is_html and _HTML_START.match(text):
+            return text, True
+        if part.kind.get("format").lower() == "flowed" and not is_html:
+            text = unflow(text, delete_space=part.kind.get("delsp").lower() == "yes")
+        return text, is_html
+
+    def _html_is_richer(self, text: str, html: str) -> bool:
+        if len(html) < 2 * len(text):
+            return False
+        return len(_WORD.findall(_TAG.sub(" ", html))) > _RICHER * len(_WORD.findall(text))
+
+
+def _as_html(text: str) -> str:
+    return f'<div style="white-space:pre-wrap">{escape(text, quote=False)}</div>'

@@ -1,0 +1,63 @@
+"""Content-Transfer-Encoding (RFC 2045, section 6), tolerant of everything seen in mail."""
+
+import binascii
+import re
+
+_NOT_BASE64 = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="))
+_PADDING_INSIDE = re.compile(rb"=+(?=[^=])")
+
+
+def decode_transfer(data: bytes, encoding: str) -> bytes:
+    """Return the octets behind `encoding`; an unknown encoding leaves them as they are."""
+    if encoding == "base64":
+        return decode_base64(data)
+    if encoding == "quoted-printable":
+        return decode_quoted_printable(data)
+    if encoding in ("x-uuencode", "uuencode", "x-uue", "uue"):
+        return decode_uuencode(data)
+    return data
+
+
+def decode_base64(data: bytes) -> bytes:
+    """Decode base64, skipping foreign octets, ending each padded run, and mending missing padding."""
+    kept = data.translate(None, _NOT_BASE64)
+    if b"=" in kept.rstrip(b"="):
+        return b"".join(_base64_run(run) for run in _PADDING_INSIDE.split(kept) if run)
+    return _base64_run(kept)
+
+
+def _base64_run(run: bytes) -> bytes:
+    digits = run.rstrip(b"=")
+    if len(digits) % 4 == 1:
+        digits = digits[:-1]  # six bits make no octet
+    return binascii.a2b_base64(digits + b"=" * (-len(digits) % 4))
+
+
+def decode_quoted_printable(data: bytes) -> bytes:
+    """Decode quoted-printable; wrong escapes stay as they are (RFC 2045, section 6.7)."""
+    return binascii.a2b_qp(data)
+
+
+def decode_uuencode(data: bytes) -> bytes:
+    """Decode the first uuencoded block in `data`, or return `data` when there is none."""
+    lines = data.splitlines()
+    start = next((number for number, line in enumerate(lines) if line.startswith(b"begin ")), None)
+    if start is None:
+        return data
+    octets = bytearray()
+    for line in lines[start + 1 :]:
+        if line.strip() in (b"end", b"`", b""):
+            break
+        octets += _uu_line(line)
+    return bytes(octets)
+
+
+def _uu_line(line: bytes) -> bytes:
+    try:
+        return binascii.a2b_uu(line)
+    except binascii.Error:
+        length = (((line[0] - 32) & 63) * 4 + 5) // 3  # lines with trailing junk: cut to the announced length
+        try:
+            return binascii.a2b_uu(line[:length])
+        except binascii.Error:
+            return b""

@@ -1,0 +1,107 @@
+"""Header text: encoded words (RFC 2047) and raw 8-bit octets, as tolerant as mail is sloppy."""
+
+import re
+from dataclasses import dataclass
+
+from forwarding.reading.charsets import codec_for, decode
+from forwarding.reading.transfer import decode_base64
+
+_WORD = re.compile(r"=\?([^?\s]{1,60})\?[ \t]*([bBqQ])[ \t]*\?")
+_Q_ESCAPE = re.compile(rb"=([0-9A-Fa-f]{2})")
+_SPACES = re.compile(r"[ \t\r\n]+")
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """Octets of a header value; `charset` is empty for text outside of encoded words."""
+
+    octets: bytes
+    charset: str
+    encoded: bool
+
+
+def decode_words(value: bytes, fallback_charset: str = "") -> str:
+    """Decode a raw header value to text, encoded words included; never raises."""
+    if b"=?" not in value:
+        return decode_octets(value, fallback_charset)
+    pieces = _merged(_pieces(value.decode("latin-1")))
+    return "".join(_piece_text(piece, fallback_charset) for piece in pieces)
+
+
+def decode_octets(value: bytes, fallback_charset: str = "") -> str:
+    """Raw header octets to text: UTF-8 when valid, else the charset of the body, else Windows-1252."""
+    if value.isascii() and b"\x1b" not in value:
+        return value.decode("ascii")
+    for charset in ("utf-8", fallback_charset):
+        codec = codec_for(charset) if charset else None
+        if codec in (None, "ascii"):
+            continue
+        try:
+            return value.decode(codec or "utf-8")
+        except (UnicodeError, ValueError):
+            continue
+    return decode(value, fallback_charset, detection_octets=0).text if b"\x1b" in value else _western(value)
+
+
+def _western(value: bytes) -> str:
+    return value.decode("cp1252", "windows_1252")
+
+
+def _pieces(value: str) -> list[_Piece]:
+    """Cut a header value into encoded words and what stands between them, in linear time."""
+    pieces: list[_Piece] = []
+    position, last_close = 0, value.rfind("?=")
+    for match in _WORD.finditer(value):
+        if match.start() < position:
+            continue
+        close = _close(value, match.end(), last_close)
+        pieces.append(_Piece(value[position : match.start()].encode("latin-1"), "", encoded=False))
+        pieces.append(_decoded_word(match.group(1), match.group(2), value[match.end() : close]))
+        position = close + 2
+    pieces.append(_Piece(value[position:].encode("latin-1"), "", encoded=False))
+    return [piece for piece in pieces if piece.encoded or piece.octets]
+
+
+def _close(value: str, start: int, last_close: int) -> int:
+    """Offset of the `?=` that ends a word; the end of the value for a word cut off."""
+    if last_close < start:
+        return len(value)
+    return value.find("?=", start)
+
+
+def _decoded_word(charset: str, encoding: str, text: str) -> _Piece:
+    octets = text.encode("latin-1")
+    if encoding in "bB":
+        octets = decode_base64(octets)
+    else:
+        octets = _Q_ESCAPE.sub(lambda match: bytes([int(match.group(1), 16)]), octets.replace(b"_", b" "))
+    return _Piece(octets, charset.partition("*")[0].lower(), encoded=True)  # RFC 2231, section 5: language
+
+
+def _merged(pieces: list[_Piece]) -> list[_Piece]:
+    """Drop white space between words; join neighbours of one charset, whose characters may be split."""
+    merged: list[_Piece] = []
+    for number, piece in enumerate(pieces):
+        between_words = 0 < number < len(pieces) - 1 and pieces[number - 1].encoded and pieces[number + 1].encoded
+        if not piece.encoded and between_words and not piece.octets.strip():
+            continue
+        if piece.encoded and merged and merged[-1].encoded and merged[-1].charset == piece.charset:
+            merged[-1] = _joined(merged[-1], piece)
+        else:
+            merged.append(piece)
+    return merged
+
+
+def _joined(left: _Piece, right: _Piece) -> _Piece:
+    return _Piece(left.octets + right.octets, left.charset, encoded=True)
+
+
+def _piece_text(piece: _Piece, fallback_charset: str) -> str:
+    if not piece.encoded:
+        return decode_octets(piece.octets, fallback_charset)
+    return decode(piece.octets, piece.charset, detection_octets=0).text
+
+
+def squeeze(text: str) -> str:
+    """Runs of white space become one space, ends are trimmed."""
+    return _SPACES.sub(" ", text).strip()

@@ -20,7 +20,38 @@ class Instance:
 
     def services(self) -> tuple[Service, Service]:
         """PostgreSQL and Valkey, in the order of their start."""
-        return _postgres_service(self.cluster), _valkey_service(self.broker)
+        return self.postgres_service(), self.valkey_service()
+
+    def postgres_service(self) -> Service:
+        """PostgreSQL, to be provisioned when it is up."""
+        return Service(
+            name="postgres",
+            command=self.cluster.command(),
+            environment=postgres.ENVIRONMENT,
+            directory=self.cluster.data.parent,
+            account=self.cluster.account,
+            stop_signal=signal.SIGINT,  # Fast shutdown; SIGTERM would wait for every client to leave.
+            stop_seconds=30,
+            prepare=lambda: postgres.prepare(self.cluster),
+            is_ready=self.cluster.is_ready,
+            lock=self.sockets / "postgres.lock",
+            essential=True,
+        )
+
+    def valkey_service(self) -> Service:
+        """Valkey."""
+        return Service(
+            name="valkey",
+            command=self.broker.command(),
+            environment=postgres.ENVIRONMENT,
+            directory=self.broker.data.parent,
+            account=self.broker.account,
+            prepare=lambda: valkey.prepare(self.broker),
+            is_ready=self.broker.is_ready,
+            lock=self.sockets / "valkey.lock",
+            stage=1,
+            essential=True,
+        )
 
 
 def instance(checkout: Path, name: str = paths.RUN, *, sockets: Path | None = None, state: Path | None = None) -> Instance:
@@ -39,33 +70,3 @@ def instance(checkout: Path, name: str = paths.RUN, *, sockets: Path | None = No
     cluster = postgres.Cluster(found, state / "postgres", sockets, account, durable, connections)
     broker = valkey.Broker(programs.valkey_program(account, copies), state / "valkey", sockets, account, durable)
     return Instance(cluster, broker, sockets)
-
-
-def _postgres_service(cluster: postgres.Cluster) -> Service:
-    return Service(
-        name="postgres",
-        command=cluster.command(),
-        environment=postgres.ENVIRONMENT,
-        directory=cluster.data.parent,
-        account=cluster.account,
-        stop_signal=signal.SIGINT,  # Fast shutdown; SIGTERM would wait for every client to leave.
-        stop_seconds=30,
-        prepare=lambda: postgres.prepare(cluster),
-        is_ready=cluster.is_ready,
-        lock=cluster.sockets / "postgres.lock",
-        essential=True,
-    )
-
-
-def _valkey_service(broker: valkey.Broker) -> Service:
-    return Service(
-        name="valkey",
-        command=broker.command(),
-        environment=postgres.ENVIRONMENT,
-        directory=broker.data.parent,
-        account=broker.account,
-        prepare=lambda: valkey.prepare(broker),
-        is_ready=broker.is_ready,
-        lock=broker.sockets / "valkey.lock",
-        essential=True,
-    )

@@ -34,6 +34,8 @@ class Service:
     """None means ready as soon as it is started."""
     lock: Path | None = None
     """Held by the process itself for its whole life: a second one waits until the first is truly gone."""
+    stage: int = 0
+    """Lower stages start first and stop last; services of one stage do both together."""
     essential: bool = False
     """Without it nothing else can start."""
 

@@ -4,8 +4,9 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from itertools import groupby
 
 from kundomail.local.errors import LocalError
 from kundomail.local.locking import FileLock
@@ -56,6 +57,11 @@ class Supervisor:
                 return running.process.pid
         return None
 
+    async def start_all(self, services: Iterable[Service]) -> None:
+        """Start services stage by stage; see start()."""
+        for _, stage in groupby(sorted(services, key=_stage), key=_stage):
+            await asyncio.gather(*(self.start(service) for service in stage))
+
     async def start(self, service: Service) -> None:
         """Start a service and wait until it is ready; from then on it is restarted whenever it dies.
 
@@ -87,10 +93,10 @@ class Supervisor:
             raise LocalError(f"{service.name} failed ({_describe(code)}); its last lines are above.")
 
     async def stop(self) -> None:
-        """Stop everything, the last started first, waiting for each before the next."""
+        """Stop everything, the highest stage first, waiting for each stage before the next."""
         self._stopping = True
-        for running in reversed(self._running):
-            await self._stop_one(running)
+        for stage in sorted({running.service.stage for running in self._running}, reverse=True):
+            await asyncio.gather(*(self._stop_one(each) for each in self._running if each.service.stage == stage))
         self._running.clear()
 
     async def _keep(self, running: _Running) -> None:
@@ -188,6 +194,10 @@ class Supervisor:
         if running.keeper:
             running.keeper.cancel()
             await asyncio.wait({running.keeper})
+
+
+def _stage(service: Service) -> int:
+    return service.stage
 
 
 def _send(process: asyncio.subprocess.Process, number: signal.Signals) -> None:

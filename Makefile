@@ -1,0 +1,55 @@
+# `make run` starts everything; `make test` and `make lint` are what a change must pass. See README.md.
+
+PYTHON ?= python3
+VENV := .venv/bin/python
+# One word for the shell even when the checkout's path contains a space: everything is relative to it.
+INSTALL := $(PYTHON) -m kundomail.local.bootstrap
+
+.PHONY: run test test-slow lint format lock bench screenshots clean
+
+run:
+	@$(PYTHON) manage.py up
+
+test: dev
+	$(VENV) -m pytest -n 2
+
+test-slow: dev
+	$(VENV) -m pytest -m slow
+
+lint: dev
+	$(VENV) -m ruff check .
+	$(VENV) -m ruff format --check .
+	$(VENV) -m mypy
+	$(VENV) -m djlint --quiet --check --lint templates
+	.venv/bin/lint-imports
+	KUNDOMAIL_LOCAL=1 $(VENV) manage.py makemigrations --check --dry-run
+
+format: dev
+	$(VENV) -m ruff check --fix .
+	$(VENV) -m ruff format .
+	$(VENV) -m djlint --quiet --reformat templates
+
+# Newest versions that pyproject.toml allows, with hashes and without any address. Set UV_DEFAULT_INDEX for an index
+# of your own.
+LOCK := UV_SYSTEM_CERTS=true $(VENV) -m uv pip compile --quiet --universal --python-version 3.11 --upgrade \
+	--generate-hashes --no-header --no-annotate
+lock: dev
+	$(LOCK) pyproject.toml -o requirements/run.txt
+	$(LOCK) pyproject.toml --group local -o requirements/local.txt
+	$(LOCK) pyproject.toml --group local --group dev -o requirements/dev.txt
+	echo uv | $(LOCK) - -o requirements/uv.txt
+	printf 'setuptools\nwheel\n' | $(LOCK) - -o requirements/build.txt
+
+bench: dev
+	$(VENV) -m bench
+
+screenshots: dev
+	$(VENV) manage.py screenshots
+
+# Throws away the environment and the data of `make run`, also root's; stop it first.
+clean:
+	$(PYTHON) -m kundomail.local.cleaning
+
+.PHONY: dev
+dev:
+	@$(INSTALL) dev

@@ -1,0 +1,277 @@
+"""The commands of the server (RFC 5321 section 4.1, RFC 1870, 3207, 6152, 6531)."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+
+from forwarding.smtpd import replies
+from forwarding.smtpd.body import Body
+from forwarding.smtpd.connection import Connection, SessionEnded
+from forwarding.smtpd.door import peer_address
+from forwarding.smtpd.envelope import Envelope, Found, Transaction
+from forwarding.smtpd.paths import ForbiddenCharacter, Path, PathSyntaxError, read_path, readable, refuse_forbidden
+from forwarding.smtpd.reception import EndlessData, Reception, SlowData
+from forwarding.smtpd.replies import Reply
+from forwarding.smtpd.tls import described
+from forwarding.smtpd.trace import read_trace
+
+_BODY_TYPES = frozenset({"7BIT", "8BITMIME"})
+_HELO_CHARACTERS = 255
+
+
+class ReceivingSMTP(Connection):
+    """The server's side of one connection."""
+
+    def _set_rset_state(self) -> None:
+        """Called by aiosmtpd at the beginning and after STARTTLS (RFC 3207 section 4.2: forget all)."""
+        self._transaction = None
+
+    # --- Greeting --------------------------------------------------------------------------------------------------
+
+    async def smtp_HELO(self, hostname: str | None) -> None:
+        """Begin, without extensions."""
+        if await self._greeted(hostname):
+            await self.push(f"250 {self.hostname}")
+
+    async def smtp_EHLO(self, hostname: str | None) -> None:
+        """Begin, and name the extensions. No DSN, CHUNKING or AUTH."""
+        if not await self._greeted(hostname):
+            return
+        extensions = [f"SIZE {self._limits.message_octets}", "8BITMIME", "SMTPUTF8", "PIPELINING"]
+        if self._service.tls is not None and self._tls_protocol is None:
+            extensions.append("STARTTLS")
+        lines = [self.hostname, *extensions]
+        await self.push("".join(f"250-{line}\r\n" for line in lines) + "250 ENHANCEDSTATUSCODES")
+
+    async def _greeted(self, hostname: str | None) -> bool:
+        if not hostname:
+            await self.say(replies.SYNTAX)
+            return False
+        assert self.session is not None
+        self._set_rset_state()
+        self.session.host_name = "".join(c if c.isprintable() else "?" for c in hostname[:_HELO_CHARACTERS])
+        return True
+
+    async def smtp_STARTTLS(self, arg: str | None) -> None:
+        """Turn encryption on, once."""
+        if arg:
+            await self.say(replies.SYNTAX)
+        elif self._tls_protocol is not None:
+            await self.say(replies.TLS_ALREADY)
+        elif self._service.tls is None:
+            await self.say(replies.TLS_UNAVAILABLE)
+        else:
+            await super().smtp_STARTTLS("")
+
+    # --- Envelope --------------------------------------------------------------------------------------------------
+
+    async def smtp_MAIL(self, arg: str | None) -> None:
+        """Begin a message."""
+        assert self.session is not None
+        if not self.session.host_name:
+            await self.say(replies.HELLO_FIRST)
+        elif self._transaction is not None:
+            await self.say(replies.NESTED_MAIL)
+        else:
+            await self.say(self._begin(arg))
+
+    def _begin(self, arg: str | None) -> Reply:
+        try:
+            path = read_path(arg, "FROM:")
+            sender = readable(path.argument)
+            refuse_forbidden(sender, spaces=True)
+        except PathSyntaxError:
+            return replies.SYNTAX
+        except ForbiddenCharacter:
+            return replies.MALFORMED_ADDRESS
+        refusal = self._refuse_parameters(path)
+        if refusal is not None:
+            return refusal
+        if not self._service.has_disk(self.loop.time()):
+            return replies.DISK_FULL
+        options = tuple(name if value is None else f"{name}={value}" for name, value in path.parameters.items())
+        self._transaction = Transaction(sender, options, "SMTPUTF8" in path.parameters)
+        return replies.SENDER_OK
+
+    def _refuse_parameters(self, path: Path) -> Reply | None:
+        for name, value in path.parameters.items():
+            if name == "SIZE":
+                if value is None or not (value.isascii() and value.isdigit()):
+                    return replies.SYNTAX
+                if int(value) > self._limits.message_octets:
+                    return replies.MESSAGE_TOO_LARGE
+            elif name == "BODY":
+                if value is None or value.upper() not in _BODY_TYPES:
+                    return replies.SYNTAX
+            elif name != "SMTPUTF8":
+                return replies.UNKNOWN_PARAMETER
+            elif value is not None:
+                return replies.SYNTAX
+        return None
+
+    async def smtp_RCPT(self, arg: str | None) -> None:
+        """Add a recipient to the message."""
+        transaction = self._transaction
+        if transaction is None:
+            await self.say(replies.MAIL_FIRST)
+            return
+        try:
+            path = read_path(arg, "TO:")
+            refuse_forbidden(path.argument)
+        except PathSyntaxError:
+            await self.say(replies.SYNTAX)
+        except ForbiddenCharacter:
+            await self.say(replies.MALFORMED_ADDRESS)
+        else:
+            await self.say(await self._add_recipient(transaction, path))
+
+    async def _add_recipient(self, transaction: Transaction, path: Path) -> Reply:
+        if path.parameters:
+            return replies.UNKNOWN_PARAMETER
+        if not path.argument:
+            return replies.NO_ADDRESS
+        if len(transaction.recipients) >= self._limits.recipients:
+            return replies.TOO_MANY_RECIPIENTS
+        async with asyncio.timeout(self._limits.resolve_seconds):
+            resolution = await self._service.directory.resolve(path.argument, transaction.smtputf8)
+        if not isinstance(resolution, Found):
+            return resolution.reply
+        recipient = resolution.recipient
+        if recipient.inbox_id is not None and not self._service.flood.admit(recipient.inbox_id):
+            return replies.FLOOD
+        transaction.recipients.append(recipient)
+        return replies.RECIPIENT_OK
+
+    async def smtp_RSET(self, arg: str | None) -> None:
+        """Forget the message under way."""
+        self._transaction = None
+        await self.say(replies.OK)
+
+    # --- Message ---------------------------------------------------------------------------------------------------
+
+    async def smtp_DATA(self, arg: str | None) -> None:
+        """Receive the message and answer for it only when it is stored."""
+        transaction = self._transaction
+        if transaction is None:
+            await self.say(replies.MAIL_FIRST)
+        elif not transaction.recipients:
+            await self.say(replies.RECIPIENT_FIRST)
+        elif arg:
+            await self.say(replies.SYNTAX)
+        elif self._has_read_ahead():
+            # The peer sends its message whatever we answer: what follows cannot be told from commands.
+            await self.say(replies.DATA_TOO_EARLY)
+        else:
+            await self.say(replies.SEND_DATA)
+            reply = await self._receive_message(transaction)
+            self._transaction = None
+            await self.say(reply)
+
+    async def _receive_message(self, transaction: Transaction) -> Reply:
+        try:
+            body = await self._read_body()
+            if body is None:
+                return replies.MESSAGE_TOO_LARGE
+            return await self._judge(transaction, body)
+        except SessionEnded:
+            raise
+        except Exception as error:  # noqa: BLE001  (whatever it is, the peer may retry; it is logged)
+            return Reply(await self.handle_exception(error))
+
+    async def _read_body(self) -> Body | None:
+        """Read to the end of data; None for a message above the limit, which is read but not kept."""
+        reception = Reception(self._limits, began=self.loop.time(), directory=self._service.temporary_directory)
+        try:
+            while reception.rest is None:
+                self._watch.wait(self._limits.data_idle_seconds, replies.TIMEOUT)
+                await self._take(reception, await self._read_chunk())
+            self._unread(reception.rest)
+            return None if reception.too_large else await reception.finish()
+        except BaseException:
+            reception.discard()
+            raise
+
+    async def _read_chunk(self) -> bytes:
+        try:
+            chunk = await self._reader.read(self._limits.read_octets)
+        except OSError as error:
+            raise SessionEnded from error
+        if not chunk:
+            raise SessionEnded("the peer hung up inside DATA")
+        return chunk
+
+    async def _take(self, reception: Reception, chunk: bytes) -> None:
+        try:
+            await reception.take(chunk, now=self.loop.time())
+        except EndlessData:
+            await self.say(replies.ENDLESS_DATA)
+        except SlowData:
+            await self.say(replies.TOO_SLOW)
+
+    async def _judge(self, transaction: Transaction, body: Body) -> Reply:
+        trace = read_trace(body.head(self._limits.trace_octets), self._service.own_hosts)
+        if trace.received > self._limits.received_lines or trace.own >= self._limits.own_received_lines:
+            body.close()
+            return replies.LOOP
+        self._watch.wait(self._limits.store_seconds + self._limits.command_seconds, replies.TIMEOUT)
+        # Shielded: a peer that hangs up now, or our patience, does not undo a commit that is on its way.
+        storing = self._service.keep(self._store(self._envelope(transaction), body))
+        async with asyncio.timeout(self._limits.store_seconds):
+            await asyncio.shield(storing)
+        self.message_accepted()
+        return replies.ACCEPTED
+
+    async def _store(self, envelope: Envelope, body: Body) -> None:
+        try:
+            await self._service.spool.store(envelope, body)
+        finally:
+            body.close()
+
+    def _envelope(self, transaction: Transaction) -> Envelope:
+        assert self.session is not None
+        return Envelope(
+            peer_ip=str(peer_address(self.peer[0])),
+            peer_port=self.peer[1],
+            helo=self.session.host_name or "",
+            tls=described(self.session.ssl),
+            mail_from=transaction.mail_from,
+            mail_options=transaction.mail_options,
+            recipients=tuple(transaction.recipients),
+            received_at=datetime.now(UTC),
+        )
+
+    # --- The rest --------------------------------------------------------------------------------------------------
+
+    async def smtp_NOOP(self, arg: str | None) -> None:
+        """Do nothing."""
+        await self.say(replies.OK)
+
+    async def smtp_QUIT(self, arg: str | None) -> None:
+        """End."""
+        await self.say(replies.BYE)
+
+    async def smtp_HELP(self, arg: str | None) -> None:
+        """Point to the standard; a list of commands helps only attackers."""
+        await self.say(replies.HELP)
+
+    async def smtp_VRFY(self, arg: str | None) -> None:
+        """Tell nothing about addresses (RFC 5321 section 7.3)."""
+        await self.say(replies.CANNOT_VERIFY)
+
+    async def smtp_EXPN(self, arg: str | None) -> None:
+        """Not offered."""
+        await self.say(replies.NOT_OFFERED)
+
+    async def smtp_AUTH(self, arg: str | None) -> None:
+        """Never offered on the port for mail from outside."""
+        await self.say(replies.NO_AUTHENTICATION if self._tls_protocol is None else replies.NOT_OFFERED)
+
+    # --- Octets read too far ---------------------------------------------------------------------------------------
+    # asyncio.StreamReader has no public way to look at its buffer or to give octets back.
+
+    def _has_read_ahead(self) -> bool:
+        return bool(self._reader._buffer)  # type: ignore[attr-defined]  # not public
+
+    def _unread(self, octets: bytes) -> None:
+        self._reader._buffer[:0] = octets  # type: ignore[attr-defined]  # not public

@@ -1,0 +1,90 @@
+"""What is known about a message besides its octets, and the two seams behind which the database lies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from forwarding.smtpd.body import Body
+from forwarding.smtpd.replies import Reply
+
+
+@dataclass(frozen=True)
+class Recipient:
+    """A recipient that leads to an inbox, or to an organization only: then it is a return path and has no inbox.
+
+    `argument`: as written in RCPT; `address`: normalised, without tag; `tag`: what stood behind the first "+", or "".
+    """
+
+    argument: str
+    address: str
+    organization_id: int
+    inbox_id: int | None
+    service_address_id: int | None
+    tag: str = ""
+
+
+@dataclass(frozen=True)
+class Found:
+    """The address leads somewhere."""
+
+    recipient: Recipient
+
+
+@dataclass(frozen=True)
+class Refused:
+    """The address is answered with `reply`."""
+
+    reply: Reply
+
+
+Resolution = Found | Refused
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """The SMTP envelope of one message.
+
+    `peer_ip` and `peer_port` are the sender's, also behind a proxy; `tls` is "version/cipher" or ""; `mail_from` is ""
+    for the null sender; `mail_options` are MAIL's parameters as written, names in upper case; `received_at` is aware.
+    """
+
+    peer_ip: str
+    peer_port: int
+    helo: str
+    tls: str
+    mail_from: str
+    mail_options: tuple[str, ...]
+    recipients: tuple[Recipient, ...]
+    received_at: datetime
+
+
+@dataclass
+class Transaction:
+    """A message under way: MAIL was accepted. Fields as in Envelope."""
+
+    mail_from: str
+    mail_options: tuple[str, ...]
+    smtputf8: bool
+    recipients: list[Recipient] = field(default_factory=list)
+
+
+class TemporaryFailure(Exception):
+    """The database cannot be asked just now. Any other exception is answered alike, but logged as an error of ours."""
+
+
+class Directory(Protocol):
+    """Knows which addresses lead to an inbox."""
+
+    async def resolve(self, argument: str, smtputf8: bool) -> Resolution:
+        """Look `argument`, the text between the brackets of RCPT, up. Any exception is answered 451, never 550."""
+        ...
+
+
+class Spool(Protocol):
+    """Keeps messages."""
+
+    async def store(self, envelope: Envelope, body: Body) -> None:
+        """Return only after `body` and `envelope` are committed for all recipients. Any exception is answered 451."""
+        ...

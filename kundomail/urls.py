@@ -1,5 +1,27 @@
-"""URLs of the whole site."""
+"""URLs of the whole site. Everything below an organization's name runs inside its scope (OrganizationMiddleware)."""
 
-from django.urls import URLPattern, URLResolver
+from django.conf import settings
+from django.urls import URLPattern, URLResolver, include, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from kundomail import health
+from organizations import views as organizations
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", organizations.home, name="home"),
+    path("accounts/", include("allauth.urls")),
+    path("language/", organizations.set_language_preference, name="set_language_preference"),
+    path("new/", organizations.new_organization, name="new_organization"),
+    path("invite/<str:token>/", organizations.invitation, name="invitation"),
+    path("health/live/", health.live, name="health_live"),
+    path("health/ready/", health.ready, name="health_ready"),
+]
+
+if settings.LOCAL:
+    from kundomail.local_urls import urlpatterns as local_urlpatterns
+
+    urlpatterns += local_urlpatterns
+
+urlpatterns += [
+    path("<slug:organization_slug>/", include("organizations.urls")),
+    path("<slug:organization_slug>/", include("inboxes.urls")),
+]

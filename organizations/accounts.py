@@ -10,11 +10,17 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
 
+def is_service_address(email: str) -> bool:
+    """Whether an address is on the service's mail domain, where it is read in an inbox and proves nobody."""
+    domain = email.rpartition("@")[2].rstrip(".").lower()
+    return domain == settings.MAIL_DOMAIN or domain.endswith("." + settings.MAIL_DOMAIN)
+
+
 class AccountAdapter(DefaultAccountAdapter):
     """Accounts by e-mail address, never an address of the service itself."""
 
     def clean_email(self, email: str) -> str:
-        """Refuse addresses on the service's mail domain: mail to them is read in an inbox, so they prove nobody."""
+        """Refuse addresses on the service's mail domain."""
         email = super().clean_email(email).lower()
         domain = email.rpartition("@")[2].rstrip(".")
         if domain == settings.MAIL_DOMAIN or domain.endswith("." + settings.MAIL_DOMAIN):

@@ -1,0 +1,73 @@
+"""Is this mail here already? Decided in the worker from what was read; the spool keeps every attempt. Pure.
+
+A Message-ID alone proves nothing: senders reuse them. Together with the content hash (which leaves out everything that
+a forwarding server adds) it proves the same mail; with almost the same text, a variant of it, such as a copy that
+passed a list and got its footer.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from forwarding.reading.mail import ReadMail
+
+VARIANT_SIMILARITY = 0.9  # share of words in common, counted with repetitions
+NO_ID_WINDOW = timedelta(days=7)  # within it, equal mails without Message-ID are one mail
+NO_ID_HOST = "no-id"
+
+Verdict = Literal["new", "duplicate", "variant"]
+
+
+@dataclass(frozen=True)
+class Known:
+    """A message already in the inbox, with the same Message-ID as the mail in question."""
+
+    message_pk: int
+    content_hash: str
+    from_address: str
+    date: datetime | None
+    text: str
+    received_at: datetime
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """`message_pk` names the message that the mail duplicates or varies; None when it is new."""
+
+    verdict: Verdict
+    message_pk: int | None = None
+
+
+def identifier(mail: ReadMail, mail_domain: str) -> str:
+    """The mail's Message-ID, or one derived from its content where it has none."""
+    return mail.message_id or f"{mail.content_hash[:32]}@{NO_ID_HOST}.{mail_domain}"
+
+
+def judge(mail: ReadMail, known: Iterable[Known], received_at: datetime) -> Judgement:
+    """Compare with the inbox's messages of the same identifier (incoming-mail rules, five cases)."""
+    candidates = list(known)
+    if not mail.message_id:
+        candidates = [k for k in candidates if received_at - k.received_at <= NO_ID_WINDOW]
+    for candidate in candidates:
+        if candidate.content_hash == mail.content_hash:
+            return Judgement("duplicate", candidate.message_pk)
+    for candidate in candidates:
+        if _same_author_and_time(mail, candidate) and similarity(mail.text, candidate.text) >= VARIANT_SIMILARITY:
+            return Judgement("variant", candidate.message_pk)
+    return Judgement("new")
+
+
+def similarity(one: str, other: str) -> float:
+    """Share of words that two texts have in common, 0 to 1, in linear time (Dice coefficient of word counts)."""
+    words, other_words = Counter(one.split()), Counter(other.split())
+    total = words.total() + other_words.total()
+    return 2 * (words & other_words).total() / total if total else 1.0
+
+
+def _same_author_and_time(mail: ReadMail, known: Known) -> bool:
+    sender = mail.sender.address.lower() if mail.sender else ""
+    return sender == known.from_address.lower() and mail.date == known.date and mail.date is not None

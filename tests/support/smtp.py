@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP
@@ -108,7 +108,7 @@ class RawSession:
         """Hang up."""
         self.socket.close()
 
-    def __enter__(self) -> RawSession:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

@@ -1,8 +1,9 @@
 """Mail addresses of customers and the service-address keys they are forwarded to.
 
-A service address is `<key>@<mail domain>`. The key is a row that is looked up, never decoded: `info.it.lillestad.se` can be
-read in two ways. This module owns its spelling from both ends: the suggestion made when an inbox is created, and the
-normalising of an SMTP recipient before the look-up. It is pure; whether a key is taken is asked through a callable.
+A service address is `<key>@<mail domain>`. The key is a row that is looked up, never decoded: `info.it.lillestad.se`
+can be read in two ways. This module owns its spelling from both ends: the suggestion made when an inbox is created,
+and the normalising of an SMTP recipient before the look-up. It is pure; whether a key is taken is asked through a
+callable.
 """
 
 import base64
@@ -107,8 +108,8 @@ class CustomerAddress:
 def normalise_address(text: str, *, allow_test_domains: bool = False) -> CustomerAddress:
     """Return the address in `text`; raises AddressRefused with a reason.
 
-    Invisible characters from copying and one trailing dot are dropped. A domain whose letters come from mixed scripts, or
-    imitate Latin letters, is refused. `allow_test_domains` admits the reserved domain `.test`.
+    Invisible characters from copying and one trailing dot are dropped. A domain whose letters come from mixed
+    scripts, or imitate Latin letters, is refused. `allow_test_domains` admits the reserved domain `.test`.
     """
     cleaned = _visible(unicodedata.normalize("NFC", text)).strip().removesuffix(".")
     if len(cleaned.encode("utf-8", "replace")) > MAX_RECIPIENT_OCTETS - 2:
@@ -147,8 +148,8 @@ def _refuse_lookalikes(label: str) -> None:
 def suggest_local_key(address: CustomerAddress, organization_id: int, taken: Callable[[str], bool]) -> str:
     """Return a free key for `address`: `jobb.lillestad.se` where possible, else a readable start and a hash.
 
-    `taken(key)` tells whether any organization has or had the key. The hash form depends on the organization, so that two
-    organizations never compete for it.
+    `taken(key)` tells whether any organization has or had the key. The hash form depends on the organization, so
+    that two organizations never compete for it.
     """
     plain = f"{_without_diacritics(address.local_part)}.{address.domain}"
     if _may_be_suggested(plain) and not taken(plain):

@@ -1,11 +1,11 @@
-"""Every signed token that travels in mail: reply tag, return path (VERP), Message-ID, quote marker, subject tag, loop header.
+"""The signed tokens that travel in mail: reply tag, return path, Message-ID, quote marker, subject tag, loop header.
 
 One module owns the formats, so that what the outbox writes and what the filing worker reads cannot drift apart.
 
-All tokens share one construction. The MAC is HMAC-SHA256 cut to 80 bits, keyed per organization, over the purpose and the
-fields; it is written as 16 characters of lower-case base32 (RFC 4648 section 6), because mail servers fold the case of local
-parts. Reading re-signs the claimed fields with each accepted key generation and compares the whole token in constant time:
-a token has exactly one spelling, and nothing about it is believed before the comparison.
+All tokens share one construction. The MAC is HMAC-SHA256 cut to 80 bits, keyed per organization, over the purpose
+and the fields; it is written as 16 characters of lower-case base32 (RFC 4648 section 6), because mail servers fold
+the case of local parts. Reading re-signs the claimed fields with each accepted key generation and compares the whole
+token in constant time: a token has exactly one spelling, and nothing about it is believed before the comparison.
 
 The module is pure: keys are arguments, the clock and the database are not involved.
 """
@@ -83,7 +83,7 @@ class ReplyToken:
 
 @dataclass(frozen=True)
 class VerpToken:
-    """Names the sent message and its recipient in the envelope sender `b.<packed>.<mac>@…` (RFC 3464 feedback comes there)."""
+    """Names the sent message and its recipient in the envelope sender `b.<packed>.<mac>@…` (VERP)."""
 
     organization_id: int
     message_id: int
@@ -92,7 +92,7 @@ class VerpToken:
 
 @dataclass(frozen=True)
 class MessageIdToken:
-    """Names conversation and message in `<c.CONV.MSG.MAC@…>`; message 0 is the conversation's own anchor in References."""
+    """Names conversation and message in `<c.CONV.MSG.MAC@…>`; message 0 is the conversation's anchor in References."""
 
     organization_id: int
     conversation_id: int
@@ -118,7 +118,7 @@ class SubjectToken:
 
 @dataclass(frozen=True)
 class LoopToken:
-    """Marks everything we send in `X-Kundo-Loop: v1;organization;message;mac`, so that our own mail is known when it returns."""
+    """Marks all we send in `X-Kundo-Loop: v1;organization;message;mac`, so that our own mail is known on its return."""
 
     organization_id: int
     message_id: int
@@ -136,7 +136,7 @@ def sign_reply(keys: TokenKeys, token: ReplyToken) -> str:
 
 
 def read_reply(keys: TokenKeys, organization_id: int, key: str, tag: str) -> ReplyToken | None:
-    """Return the token in `tag` (what follows the `+`) of a mail to `key` of the organization, or None if not genuine."""
+    """Return the token in `tag` (what follows the `+`) of a mail to the organization's `key`, or None if forged."""
     match = _REPLY_TAG.fullmatch(_fold(tag))
     if match is None:
         return None
@@ -154,7 +154,7 @@ def _reply(secret: bytes, token: ReplyToken) -> str:
 
 
 def sign_verp(keys: TokenKeys, token: VerpToken) -> str:
-    """Return the local part of the return path, always 45 octets; raises TokenTooLong for ids above the field widths."""
+    """Return the local part of the return path, always 45 octets; raises TokenTooLong for ids above 48 bits."""
     return _verp(keys.current, token)
 
 
@@ -273,7 +273,7 @@ def _loop(secret: bytes, token: LoopToken) -> str:
 
 
 def _genuine(keys: TokenKeys, claimed: str, sign: Callable[[bytes], str]) -> bool:
-    """Whether any accepted secret signs to exactly the claimed token. Every generation is tried, whatever the outcome."""
+    """Whether any accepted secret signs to exactly the claimed token; every generation is tried in any case."""
     octets = _fold(claimed).encode("utf-8", "surrogatepass")
     outcomes = [hmac.compare_digest(sign(secret).encode(), octets) for secret in keys.generations()]
     return any(outcomes)

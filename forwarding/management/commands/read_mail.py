@@ -35,8 +35,8 @@ def read_file(path: Path) -> dict[str, Any]:
     raw = path.read_bytes()
     started = time.process_time()
     mail = read_mail(raw)
-    bounces = read_bounces(raw, mail, "")
-    mail_class = classify(mail, "")
+    bounces = read_bounces(raw, mail, None)
+    mail_class = classify(mail, None, bounces)
     spent = time.process_time() - started
     return {
         "path": str(path),

@@ -1,0 +1,11 @@
+"""The mail behind a message, inside an organization."""
+
+from django.urls import path
+
+from forwarding import views
+
+app_name = "forwarding"
+urlpatterns = [
+    path("mail/<int:pk>/original.eml", views.original, name="original"),
+    path("mail/<int:pk>/headers/", views.headers, name="headers"),
+]

@@ -16,13 +16,14 @@ test: dev
 test-slow: dev
 	$(VENV) -m pytest -m slow
 
+lint: export KUNDOMAIL_LOCAL = 1
 lint: dev
 	$(VENV) -m ruff check .
 	$(VENV) -m ruff format --check .
 	$(VENV) -m mypy
 	$(VENV) -m djlint --quiet --check --lint templates
 	.venv/bin/lint-imports
-	KUNDOMAIL_LOCAL=1 $(VENV) manage.py makemigrations --check --dry-run
+	$(VENV) manage.py makemigrations --check --dry-run
 
 format: dev
 	$(VENV) -m ruff check --fix .

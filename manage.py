@@ -10,13 +10,13 @@ CHECKOUT = Path(__file__).resolve().parent
 
 def main() -> None:
     """Enter the environment that `make run` made, make it first for `up`, and run the command there."""
-    from kundomail.local import bootstrap  # noqa: PLC0415  (needs nothing but Python itself)
+    from kundomail.local import bootstrap  # needs nothing but Python itself
 
     if sys.argv[1:2] == ["up"]:
         bootstrap.install(CHECKOUT, "local")
     bootstrap.enter(CHECKOUT)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "kundomail.settings")
-    from django.core.management import execute_from_command_line  # noqa: PLC0415  (installed by bootstrap)
+    from django.core.management import execute_from_command_line  # installed by bootstrap
 
     execute_from_command_line(sys.argv)
 

@@ -10,4 +10,4 @@ class KundomailConfig(AppConfig):
 
     def ready(self) -> None:
         """Import the Celery application, which becomes the current one."""
-        import kundomail.celery  # noqa: F401, PLC0415  (it reads the settings)
+        import kundomail.celery  # noqa: F401  (it reads the settings)

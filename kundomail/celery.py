@@ -32,5 +32,11 @@ def beat_schedule() -> dict[str, dict[str, Any]]:
 
 app = Celery("kundomail")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.conf.beat_schedule = beat_schedule()
+app.conf.update(
+    beat_schedule=beat_schedule(),
+    # redbeat looks for its own names and does not know Celery's namespace.
+    redbeat_redis_url=settings.REDBEAT_REDIS_URL,
+    redbeat_redis_options=settings.REDBEAT_REDIS_OPTIONS,
+    redbeat_lock_timeout=settings.REDBEAT_LOCK_TIMEOUT,
+)
 app.autodiscover_tasks()

@@ -39,7 +39,7 @@ def enter(checkout: Path) -> None:
     if any(_stamp(checkout, lock).exists() for lock in LOCKS):
         os.environ.setdefault("KUNDOMAIL_LOCAL", "1")
     if Path(sys.prefix).resolve() != python.parent.parent.resolve():
-        os.execv(python, [str(python), *sys.argv])
+        os.execv(python, [str(python), *sys.argv])  # noqa: S606  (no shell is wanted)
 
 
 def install(checkout: Path, lock: str) -> None:
@@ -48,7 +48,7 @@ def install(checkout: Path, lock: str) -> None:
     `lock` is "run", "local" or "dev". Raises LocalError when neither uv nor pip can install.
     """
     if sys.version_info < MIN_PYTHON:
-        raise LocalError(f"Python {'.'.join(map(str, MIN_PYTHON))} or newer is needed; this is {sys.version.split()[0]}.")
+        raise LocalError(f"Python 3.11 or newer is needed; this is {sys.version.split()[0]}.")
     (checkout / ".local").mkdir(exist_ok=True)
     with FileLock(checkout / ".local" / "install.lock") as running:
         if not running.try_acquire():
@@ -95,8 +95,8 @@ def _install_by_pip(checkout: Path, lock: str) -> None:
     environment = {**os.environ, "PIP_CONSTRAINT": (requirements / "build.txt").as_uri()}
     if subprocess.run(command, env=environment, check=False).returncode != 0:
         raise LocalError(
-            "The packages could not be installed; pip's message is above. "
-            "Check that this machine reaches its package index (`python3 -m pip config list` shows which) and start again."
+            "The packages could not be installed; pip's message is above. Check that this machine reaches its "
+            "package index (`python3 -m pip config list` shows which) and start again."
         )
 
 
@@ -137,9 +137,10 @@ def uv_environment(options: Mapping[str, str]) -> dict[str, str]:
     environment = {"UV_SYSTEM_CERTS": "true", "UV_PYTHON_DOWNLOADS": "never", "UV_INDEX_STRATEGY": "unsafe-best-match"}
     names = {"index-url": "UV_DEFAULT_INDEX", "cert": "SSL_CERT_FILE"}
     environment |= {names[option]: options[option] for option in names if option in options}
-    lists = {"extra-index-url": ("UV_INDEX", " "), "find-links": ("UV_FIND_LINKS", ","), "trusted-host": ("UV_INSECURE_HOST", " ")}
-    for option, (variable, separator) in lists.items():
+    lists = {"extra-index-url": "UV_INDEX", "find-links": "UV_FIND_LINKS", "trusted-host": "UV_INSECURE_HOST"}
+    for option, variable in lists.items():
         if option in options:
+            separator = "," if option == "find-links" else " "
             environment[variable] = separator.join(options[option].split())
     return environment
 

@@ -54,14 +54,15 @@ class Instance:
         )
 
 
-def instance(checkout: Path, name: str = paths.RUN, *, sockets: Path | None = None, state: Path | None = None) -> Instance:
+def instance(
+    checkout: Path, name: str = paths.RUN, *, sockets: Path | None = None, state: Path | None = None
+) -> Instance:
     """Make the directories of one instance and give its servers, not started.
 
     `name` is "run" (durable) or "test" (nothing is flushed to disk). Raises LocalError.
     """
     account = server_account()
-    sockets = sockets or paths.socket_directory(checkout, name)
-    state = state or paths.state_directory(checkout, name)
+    sockets, state = paths.socket_directory(checkout, name), paths.state_directory(checkout, name)
     for directory in (sockets, state):
         make_private(directory, account)
     copies, durable = paths.binaries_directory(), name != paths.TEST

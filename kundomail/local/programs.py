@@ -72,7 +72,12 @@ def valkey_program(account: Account, copies: Path) -> Path:
 def _runs(program: Path, account: Account) -> bool:
     try:
         done = subprocess.run(
-            [program, "--version"], cwd="/", stdin=subprocess.DEVNULL, capture_output=True, check=False, **account.switch()
+            [program, "--version"],
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+            **account.switch(),
         )
     except PermissionError:
         return False

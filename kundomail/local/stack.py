@@ -105,12 +105,13 @@ def _surroundings(plan: Plan) -> Iterable[Service]:
 def _workers(plan: Plan) -> Iterable[Service]:
     yield _command(plan, "filing", WORKERS, "file_mail")
     yield _command(plan, "delivery", WORKERS, "deliver_mail")
-    yield _module(plan, "worker", WORKERS, "celery", "-A", "kundomail", "worker", "--concurrency=2", "--loglevel=INFO")
+    arguments = ["worker", "--concurrency=2", "--loglevel=INFO", "--without-gossip", "--without-mingle"]
+    yield _module(plan, "worker", WORKERS, "celery", "--quiet", "-A", "kundomail", *arguments)
 
 
 def _fronts(plan: Plan) -> Iterable[Service]:
     yield _command(plan, "smtp", FRONTS, "receive_mail", is_ready=answers(plan.smtp_port))
-    yield _module(plan, "beat", FRONTS, "celery", "-A", "kundomail", "beat", "--loglevel=WARNING")
+    yield _module(plan, "beat", FRONTS, "celery", "--quiet", "-A", "kundomail", "beat", "--loglevel=INFO")
     arguments = ["uvicorn", "kundomail.asgi:application", "--host", plan.http_address, "--port", str(plan.http_port)]
     # An open page with live updates would hold up the stop for ever.
     arguments += ["--timeout-graceful-shutdown", "3", "--lifespan", "off", "--no-access-log", "--no-server-header"]

@@ -19,6 +19,8 @@ STEADY_SECONDS = 30.0
 """A process that lived this long starts over with the first backoff when it dies."""
 LOCK_WAIT_SECONDS = 60.0
 LINE_MAX_OCTETS = 65536
+LAST_LINES_SECONDS = 1.0
+"""How long the output of a process that has ended is still read."""
 
 Report = Callable[[str, str], None]
 """Takes the name of a process and one line of text."""
@@ -42,7 +44,7 @@ class Supervisor:
         """Take the function that receives every line the processes write, and the supervisor's own as "up"."""
         self._report = report
         self._running: list[_Running] = []
-        self._stopping = False
+        self._stopping = asyncio.Event()
 
     async def __aenter__(self) -> "Supervisor":
         return self
@@ -89,12 +91,12 @@ class Supervisor:
         self._running.append(running)
         code = await self._run_once(running)
         self._running.remove(running)
-        if code != 0 and not self._stopping:
+        if code != 0 and not self._stopping.is_set():
             raise LocalError(f"{service.name} failed ({_describe(code)}); its last lines are above.")
 
     async def stop(self) -> None:
         """Stop everything, the highest stage first, waiting for each stage before the next."""
-        self._stopping = True
+        self._stopping.set()
         for stage in sorted({running.service.stage for running in self._running}, reverse=True):
             await asyncio.gather(*(self._stop_one(each) for each in self._running if each.service.stage == stage))
         self._running.clear()
@@ -102,12 +104,12 @@ class Supervisor:
     async def _keep(self, running: _Running) -> None:
         """Run one service again and again, waiting longer after each early death."""
         name, backoff = running.service.name, BACKOFF_FIRST_SECONDS
-        while not self._stopping:
+        while not self._stopping.is_set():
             started = time.monotonic()
             code = await self._run_once(running)
             running.ready.clear()
             running.failed.set()
-            if self._stopping:
+            if self._stopping.is_set():
                 return
             if time.monotonic() - started > STEADY_SECONDS:
                 backoff = BACKOFF_FIRST_SECONDS
@@ -117,17 +119,23 @@ class Supervisor:
 
     async def _run_once(self, running: _Running) -> int:
         """Start the process, pass its lines on, and give its exit code when it has ended with all its children."""
-        process = await self._spawn(running.service)
-        running.process = process
-        watch = asyncio.create_task(self._watch_readiness(running, process))
+        # A pipe of our own: asyncio's would make wait() wait for every child that inherited it.
+        output, input_of_child = os.pipe()
+        passing = asyncio.create_task(self._pass_lines_on(running.service.name, output))
         try:
-            await self._pass_lines_on(running.service.name, process)
-            return await process.wait()
+            running.process = await self._spawn(running.service, input_of_child)
         finally:
-            watch.cancel()
-            _signal_session(process.pid, signal.SIGKILL)
+            os.close(input_of_child)
+        watching = asyncio.create_task(self._watch_readiness(running, running.process))
+        try:
+            return await running.process.wait()
+        finally:
+            watching.cancel()
+            _signal_session(running.process.pid, signal.SIGKILL)
+            await asyncio.wait({passing}, timeout=LAST_LINES_SECONDS)
+            passing.cancel()
 
-    async def _spawn(self, service: Service) -> asyncio.subprocess.Process:
+    async def _spawn(self, service: Service, output: int) -> asyncio.subprocess.Process:
         lock = await self._take_lock(service)
         try:
             if service.prepare:
@@ -137,8 +145,8 @@ class Supervisor:
                 cwd=service.directory,
                 env=dict(service.environment),
                 stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.STDOUT,
+                stdout=output,
+                stderr=output,
                 start_new_session=True,  # Ctrl-C must reach only the supervisor, which knows the order.
                 preexec_fn=dies_with_parent(service.stop_signal),
                 pass_fds=(lock.descriptor,) if lock else (),
@@ -163,16 +171,20 @@ class Supervisor:
                 return
             await asyncio.sleep(READY_POLL_SECONDS)
 
-    async def _pass_lines_on(self, name: str, process: asyncio.subprocess.Process) -> None:
-        """Report whole lines until the process has ended; a child that keeps the pipe open does not hold us up."""
-        reading = asyncio.create_task(self._read_lines(name, process.stdout))
-        await process.wait()
-        await asyncio.wait({reading}, timeout=1)
-        reading.cancel()
+    async def _pass_lines_on(self, name: str, output: int) -> None:
+        """Report whole lines until everybody who can write has gone."""
+        stream, loop = asyncio.StreamReader(), asyncio.get_running_loop()
+        transport, _ = await loop.connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(stream), os.fdopen(output, "rb", buffering=0)
+        )
+        try:
+            await self._report_lines(name, stream)
+        finally:
+            transport.close()
 
-    async def _read_lines(self, name: str, stream: asyncio.StreamReader | None) -> None:
+    async def _report_lines(self, name: str, stream: asyncio.StreamReader) -> None:
         rest = b""
-        while stream is not None and (chunk := await stream.read(LINE_MAX_OCTETS)):
+        while chunk := await stream.read(LINE_MAX_OCTETS):
             *lines, rest = (rest + chunk).split(b"\n")
             if len(rest) > LINE_MAX_OCTETS:
                 lines, rest = [*lines, rest], b""
@@ -182,18 +194,23 @@ class Supervisor:
             self._report(name, rest.decode(errors="replace"))
 
     async def _stop_one(self, running: _Running) -> None:
-        process, service = running.process, running.service
+        process, keeper = running.process, running.keeper
         if process and process.returncode is None:
-            _send(process, service.stop_signal)
-            try:
-                await asyncio.wait_for(process.wait(), service.stop_seconds)
-            except TimeoutError:
-                self._report("up", f"{service.name} did not stop within {service.stop_seconds:g} s and is killed.")
-                _signal_session(process.pid, signal.SIGKILL)
-                await process.wait()
-        if running.keeper:
-            running.keeper.cancel()
-            await asyncio.wait({running.keeper})
+            await self._end(running.service, process)
+            if keeper:
+                await asyncio.wait({keeper}, timeout=LAST_LINES_SECONDS)
+        if keeper:
+            keeper.cancel()
+            await asyncio.wait({keeper})
+
+    async def _end(self, service: Service, process: asyncio.subprocess.Process) -> None:
+        _send(process, service.stop_signal)
+        try:
+            await asyncio.wait_for(process.wait(), service.stop_seconds)
+        except TimeoutError:
+            self._report("up", f"{service.name} did not stop within {service.stop_seconds:g} s and is killed.")
+            _signal_session(process.pid, signal.SIGKILL)
+            await process.wait()
 
 
 def _stage(service: Service) -> int:

@@ -86,10 +86,7 @@ async def _bring_up(supervisor: Supervisor, plan: stack.Plan) -> None:
         await supervisor.start(instance.valkey_service())
     report("up", "Bringing the database up to date.")
     await supervisor.complete(stack.manage(plan, "migrate", "migrate", "--noinput", "--verbosity=0"))
-    try:
-        await supervisor.complete(stack.manage(plan, "demo", "demo_data"))
-    except LocalError as error:
-        report("up", f"{error} The product starts without its demo data.")
+    await supervisor.complete(stack.manage(plan, "demo", "demo_data"))
     report("up", "Starting the processes.")
     await supervisor.start_all(stack.services(plan))
 

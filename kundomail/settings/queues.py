@@ -34,7 +34,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {
 
 # redbeat keeps the schedule's last runs in Redis under a lock: two beats may run, one sends.
 CELERY_BEAT_SCHEDULER = "redbeat.RedBeatScheduler"
-CELERY_REDBEAT_REDIS_URL: str = REDIS_URL
-CELERY_REDBEAT_REDIS_OPTIONS: dict[str, Any] = {"health_check_interval": 25, **_SOCKET_TIMEOUTS}
-CELERY_REDBEAT_LOCK_TIMEOUT = 20  # seconds until another beat may take over from a dead one
+REDBEAT_REDIS_URL: str = REDIS_URL
+REDBEAT_REDIS_OPTIONS: dict[str, Any] = {"health_check_interval": 25, **_SOCKET_TIMEOUTS}
+REDBEAT_LOCK_TIMEOUT = 20  # seconds until another beat may take over from a dead one
 CELERY_BEAT_MAX_LOOP_INTERVAL = 5  # seconds; must be less than the lock's timeout

@@ -3,9 +3,9 @@
 import os
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from kundomail.demo import loading
 from kundomail.local import up
 from kundomail.local.catalogues import compile_catalogues
 from kundomail.local.errors import LocalError
@@ -28,7 +28,8 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
 
     def _welcome(self, url: str, smtp_port: int) -> list[str]:
-        logins = [f"  {role:<8}{email}  {password}" for role, email, password in settings.DEMO_LOGINS]
+        people = (("admin", loading.ADMIN), ("agent", loading.AGENT))
+        logins = [f"  {role:<8}{email}  password {loading.PASSWORD}" for role, email in people]
         return [
             "",
             f"KundoMail is running at {url}",

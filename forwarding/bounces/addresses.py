@@ -22,6 +22,7 @@ def addresses_in(text: str) -> tuple[str, ...]:
 def clean_address(text: str) -> str:
     """Strip what surrounds an address in a report; empty when no address remains."""
     address = text.strip(_LOCAL_EDGE + " \t").rstrip(".!?*")
+    address += "]" if "@[" in address else ""
     local_part, at, domain = address.rpartition("@")
     if local_part.endswith('"') or f'"{local_part}"@' in text:
         local_part = f'"{local_part.strip(chr(34))}"'

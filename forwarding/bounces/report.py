@@ -64,7 +64,7 @@ def recipient_statuses(text: str) -> tuple[RecipientStatus, ...]:
     blank = False
     for name, value in fields_of(text):
         if name in _RECIPIENT_FIELDS:
-            complete = "final-recipient" in current or "original-recipient" in current
+            complete = "action" in current or "status" in current
             if (name in current and name in _OPENERS) or (blank and complete and name in _OPENERS[:3]):
                 groups.append(current)
                 current = {}

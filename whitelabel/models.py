@@ -177,6 +177,11 @@ class OutboundMail(TenantModel):
     class Meta:
         indexes: ClassVar = [
             models.Index(fields=["next_attempt_at"], condition=Q(state__in=["queued", "sending"]), name="outbox_due"),
+            models.Index(
+                fields=["organization", "automatic", "next_attempt_at", "id"],
+                condition=Q(state__in=["queued", "sending"]),
+                name="outbox_turns",
+            ),
             models.Index(fields=["organization", "header_message_id"], name="outbox_by_message_id"),
         ]
         constraints: ClassVar = [
@@ -207,6 +212,7 @@ class OutboundRecipient(TenantModel):
     state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED)
     status = models.CharField(max_length=20, blank=True, help_text="enhanced status code, RFC 3463")
     reply = models.CharField(max_length=1000, blank=True, help_text="what the receiving side said")
+    accepted_at = models.DateTimeField(null=True, help_text="the relay took over; never sent again")
     updated_at = models.DateTimeField(auto_now=True)
 
     objects = OrganizationManager()

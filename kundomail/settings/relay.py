@@ -1,13 +1,43 @@
-"""Outgoing mail: the relay, the retry schedule and the undo window."""
+"""Outgoing mail: the relay, the retry schedule, the undo window, and the service's own DKIM key."""
 
-from kundomail.settings.environment import env, local_default
+from kundomail.settings.environment import BASE_DIR, LOCAL, env, local_default
 
-# smtp://host:port, smtp+starttls://user:password@host:587 or smtps://…
+# smtp://host:port, smtp+starttls://user:password@host:587 or smtps://user:password@host:465
 RELAY_URL: str = env.str("RELAY_URL", default=local_default("smtp://127.0.0.1:2526"))
-RELAY_TIMEOUT_SECONDS: int = env.int("RELAY_TIMEOUT_SECONDS", default=60)
+# File of certificates (PEM) that the relay's own one is checked against; empty = those of the system.
+RELAY_CA_FILE: str = env.str("RELAY_CA_FILE", default="")
+# The name we give in EHLO; empty = MAIL_DOMAIN.
+RELAY_EHLO_NAME: str = env.str("RELAY_EHLO_NAME", default="")
+RELAY_TIMEOUT_SECONDS: int = env.int("RELAY_TIMEOUT_SECONDS", default=60)  # of one command and its reply
+RELAY_TRANSACTION_SECONDS: int = env.int("RELAY_TRANSACTION_SECONDS", default=240)  # of one mail to one recipient
+RELAY_MAILS_PER_CONNECTION = 100
+RELAY_IDLE_SECONDS = 20  # a connection unused this long is closed
+# Dotted path of a function that tells whether the relay took a mail over (whitelabel.relay_questions); empty = it
+# cannot be asked, and a mail whose worker died at the wrong moment may leave twice.
+RELAY_QUESTION: str = env.str(
+    "RELAY_QUESTION", default="whitelabel.demo_sink.accepted" if LOCAL and "RELAY_URL" not in env.ENVIRON else ""
+)
+# Circuit breaker: this many failed connections in a row open it; then it waits, doubling up to the limit.
+RELAY_FAILURES_TO_OPEN = 3
+RELAY_PAUSE_SECONDS = 2
+RELAY_LONGEST_PAUSE_SECONDS = 120
+
 UNDO_SEND_SECONDS: int = env.int("UNDO_SEND_SECONDS", default=10)
 OUTBOX_BATCH = 20  # mails claimed at a time
-OUTBOX_LEASE_SECONDS = 300  # longer than one SMTP transaction may take
+OUTBOX_BATCH_OCTETS = 32 * 1024 * 1024  # of them in memory at a time
+OUTBOX_LEASE_SECONDS = 300  # longer than RELAY_TRANSACTION_SECONDS
 OUTBOX_RETRY_MINUTES = (1, 2, 5, 15, 60)  # then hourly
 OUTBOX_GIVE_UP_DAYS = 5
 OUTGOING_MESSAGE_OCTETS = 25 * 1024 * 1024  # what common receivers accept, encoded
+
+# The key that mail from the service's own addresses is signed with: a PEM file, and the selector its public half is
+# published under, at <selector>._domainkey.<MAIL_DOMAIN>. Without a file such mail is left unsigned. In local mode
+# the file is made when it is missing, and the demo DNS publishes it.
+SERVICE_DKIM_KEY_FILE: str = env.str(
+    "SERVICE_DKIM_KEY_FILE", default=str(BASE_DIR / ".local" / "service-dkim.pem") if LOCAL else ""
+)
+SERVICE_DKIM_SELECTOR: str = env.str("SERVICE_DKIM_SELECTOR", default="service")
+
+# The demo relay (`manage.py demo_sink`), local mode only: where it keeps what it was given, and how much of it.
+DEMO_SINK_DIRECTORY: str = env.str("DEMO_SINK_DIRECTORY", default=str(BASE_DIR / ".local" / "sent"))
+DEMO_SINK_MAILS = 500

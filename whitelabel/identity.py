@@ -1,0 +1,125 @@
+"""Who a mail leaves as, decided for each mail at the moment it is sent.
+
+In order of preference (the first that holds is taken):
+
+    own address, return path below its domain    the address is activated, DKIM and return path of its claim are right
+    own address, return path of the service      the same, but SPF or MX of the claim is wrong: DKIM alone carries DMARC
+    service address, answers to the own address  otherwise; never blocked by anybody's DNS
+
+A record counts as wrong only when the customer's own nameservers said so; a question nobody answered changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from django.conf import settings
+
+from whitelabel import keys, records
+from whitelabel.models import DkimKey, OutboundMail, SenderAddress, SenderDomain
+from whitelabel.signing import SigningKey
+
+Kind = OutboundMail.Identity
+
+SENDING_STATES = (SenderDomain.State.ACTIVE, SenderDomain.State.DEGRADED)
+"""Degraded: the claim is kept for its grace time while each mail uses what still works."""
+
+RIGHT = ("green", "note")
+WRONG = ("red",)
+GONE_CODES = ("missing_nx", "missing_type")
+
+
+@dataclass(frozen=True)
+class Identity:
+    """From, Reply-To (empty when the same as From), domain of the envelope sender, and who signs.
+
+    `sender_address_id` names the activated row behind an own address; None for the service address.
+    """
+
+    kind: str
+    from_name: str
+    from_address: str
+    reply_to: str
+    return_path_domain: str
+    signing: SigningKey | None
+    sender_address_id: int | None = None
+
+
+def choose(own_address: str, service_address: str, display_name: str) -> Identity:
+    """The identity that mail of an inbox has now. Call inside the organization's scope.
+
+    `own_address` is the inbox's address at the customer's domain, `service_address` the one it has with us.
+    """
+    row = _activated(own_address)
+    return (row and _own(row, display_name)) or _service(own_address, service_address, display_name)
+
+
+def _activated(address: str) -> SenderAddress | None:
+    return (
+        SenderAddress.objects.select_related("sender_domain")
+        .filter(address=address, activated_at__isnull=False, sender_domain__state__in=SENDING_STATES)
+        .first()
+    )
+
+
+def _own(row: SenderAddress, display_name: str) -> Identity | None:
+    claim = row.sender_domain
+    signing = _signing_key(claim)
+    if signing is None:
+        return None
+    return Identity(
+        kind=Kind.OWN,
+        from_name=display_name,
+        from_address=row.address,
+        reply_to="",
+        return_path_domain=settings.MAIL_DOMAIN if _any_wrong(claim, ("spf", "mx")) else claim.subdomain,
+        signing=signing,
+        sender_address_id=row.pk,
+    )
+
+
+def _service(own_address: str, service_address: str, display_name: str) -> Identity:
+    pair = keys.service_key()
+    return Identity(
+        kind=Kind.SERVICE,
+        from_name=display_name,
+        from_address=service_address,
+        reply_to=own_address,
+        return_path_domain=settings.MAIL_DOMAIN,
+        signing=_service_signing(pair, settings.MAIL_DOMAIN, settings.SERVICE_DKIM_SELECTOR) if pair else None,
+    )
+
+
+@lru_cache(maxsize=4)
+def _service_signing(pair: keys.KeyPair, domain: str, selector: str) -> SigningKey:
+    return SigningKey(domain, selector, keys.encrypt(pair.private_pem))
+
+
+def _signing_key(claim: SenderDomain) -> SigningKey | None:
+    """The claim's active key under the name whose record is right: the exact domain if published, else the subdomain."""
+    in_use = list(DkimKey.objects.filter(sender_domain=claim, retired_at=None).order_by("selector"))
+    for position, key in enumerate(in_use):
+        if key.selector != claim.active_selector:
+            continue
+        if _verdict(claim, f"exact-{key.selector}").get("colour") in RIGHT:
+            return SigningKey(claim.domain, records.exact_selector(claim.token, position), key.private_key)
+        if not _any_wrong(claim, (f"dkim-{key.selector}",)):
+            return SigningKey(claim.subdomain, key.selector, key.private_key)
+    return None
+
+
+def _any_wrong(claim: SenderDomain, prefixes: Iterable[str]) -> bool:
+    return any(
+        _is_wrong(verdict) for verdict in claim.verdicts if str(verdict.get("key", "")).startswith(tuple(prefixes))
+    )
+
+
+def _is_wrong(verdict: dict[str, Any]) -> bool:
+    return verdict.get("colour") in WRONG or verdict.get("code") in GONE_CODES
+
+
+def _verdict(claim: SenderDomain, key: str) -> dict[str, Any]:
+    return next((verdict for verdict in claim.verdicts if verdict.get("key") == key), {})

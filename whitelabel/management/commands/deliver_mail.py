@@ -1,0 +1,28 @@
+"""`manage.py deliver_mail`: the worker that empties the outbox."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from organizations import wakeups, worker
+from whitelabel.delivery import Courier
+
+
+class Command(BaseCommand):
+    """Sends what is due to the relay until stopped. Several may run at the same time."""
+
+    help = "Send the mail in the outbox to the relay (RELAY_URL)."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--once", action="store_true", help="send what is due now, then stop")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        courier = Courier()
+        try:
+            if options["once"]:
+                while courier.step():
+                    pass
+            else:
+                worker.run(courier.step, wakeups.OUTBOX)
+        finally:
+            courier.close()

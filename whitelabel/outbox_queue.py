@@ -1,0 +1,181 @@
+"""The outbox as a work queue: claiming mails under a lease, giving them back, planning the next try.
+
+All times are the database's. A claim is committed before anything is sent, so a worker that dies loses its lease, not the
+mail; a mail that is claimed again while still marked as being sent may have left already, which `Claim.unsure` says.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import connection
+from django.db.models import F, QuerySet
+from django.db.models.functions import Now
+
+from organizations import scope
+from whitelabel.models import OutboundMail, OutboundRecipient
+
+State = OutboundMail.State
+RETRY_JITTER = 0.2
+HOUR_MINUTES = 60
+
+# People before automatic mail, and among them one mail of each organization in turn. The recursive part walks from one
+# organization with mail in the queue to the next by index, so that one organization's backlog costs the others nothing.
+_CLAIM = """
+WITH RECURSIVE waiting(organization_id) AS (
+    (SELECT organization_id FROM whitelabel_outboundmail
+     WHERE state IN ('queued', 'sending') ORDER BY organization_id LIMIT 1)
+    UNION ALL
+    SELECT (SELECT next.organization_id FROM whitelabel_outboundmail AS next
+            WHERE next.state IN ('queued', 'sending') AND next.organization_id > waiting.organization_id
+            ORDER BY next.organization_id LIMIT 1)
+    FROM waiting WHERE waiting.organization_id IS NOT NULL
+), due AS (
+    SELECT first.id, first.automatic, first.next_attempt_at, row_number() OVER (
+        PARTITION BY waiting.organization_id ORDER BY first.automatic, first.next_attempt_at, first.id
+    ) AS turn
+    FROM waiting CROSS JOIN LATERAL (
+        SELECT id, automatic, next_attempt_at FROM whitelabel_outboundmail AS mail
+        WHERE mail.organization_id = waiting.organization_id AND mail.state IN ('queued', 'sending')
+            AND mail.next_attempt_at <= now()
+        ORDER BY automatic, next_attempt_at, id LIMIT %(limit)s
+    ) AS first
+), locked AS (
+    SELECT id, state, octet_length(content) AS octets, automatic, next_attempt_at FROM whitelabel_outboundmail
+    WHERE id = ANY(ARRAY(SELECT id FROM due ORDER BY automatic, turn, next_attempt_at, id LIMIT %(limit)s))
+        AND state IN ('queued', 'sending') AND next_attempt_at <= now()
+    FOR UPDATE SKIP LOCKED
+), taken AS (
+    SELECT id, state, place FROM (
+        SELECT id, state, row_number() OVER turns AS place, sum(octets) OVER turns AS octets
+        FROM locked WINDOW turns AS (ORDER BY automatic, next_attempt_at, id)
+    ) AS counted WHERE place = 1 OR octets <= %(octets)s
+)
+UPDATE whitelabel_outboundmail AS mail
+SET state = 'sending', attempts = mail.attempts + 1,
+    lease_until = now() + %(lease)s * interval '1 second', next_attempt_at = now() + %(lease)s * interval '1 second'
+FROM taken WHERE mail.id = taken.id
+RETURNING mail.id, mail.organization_id, mail.attempts, taken.state = 'sending', mail.return_path_domain,
+    mail.header_message_id, mail.content, mail.not_before < now() - %(give_up)s * interval '1 day', taken.place
+"""
+
+
+@dataclass(frozen=True)
+class Pending:
+    """A recipient the relay has not taken over yet."""
+
+    recipient_id: int
+    address: str
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A mail this worker may send until its lease ends. `attempts` counts this one; `last` when no further will follow.
+
+    `unsure`: an earlier attempt ended between the mail's last octet and the record of it.
+    """
+
+    mail_id: int
+    organization_id: int
+    attempts: int
+    unsure: bool
+    return_path_domain: str
+    header_message_id: str
+    content: bytes
+    last: bool
+    pending: tuple[Pending, ...]
+
+
+def claim(limit: int) -> list[Claim]:
+    """Take up to `limit` due mails of any organization, in the order they should be sent."""
+    parameters = {
+        "limit": limit,
+        "octets": settings.OUTBOX_BATCH_OCTETS,
+        "lease": settings.OUTBOX_LEASE_SECONDS,
+        "give_up": settings.OUTBOX_GIVE_UP_DAYS,
+    }
+    with scope.queue():
+        with connection.cursor() as cursor:
+            cursor.execute(_CLAIM, parameters)
+            rows = sorted(cursor.fetchall(), key=lambda row: row[-1])
+        pending = _pending([row[0] for row in rows])
+    return [Claim(*row[:6], bytes(row[6]), row[7], tuple(pending[row[0]])) for row in rows]
+
+
+def release(claims: Sequence[Claim], *, after_seconds: float = 0) -> None:
+    """Give back mails that were not tried, as if they had never been taken."""
+    with scope.queue():
+        for untried in claims:
+            _held(untried).update(
+                state=State.SENDING if untried.unsure else State.QUEUED,
+                attempts=F("attempts") - 1,
+                lease_until=None,
+                next_attempt_at=Now() + timedelta(seconds=after_seconds),
+            )
+
+
+def renew(held: Claim) -> bool:
+    """Begin the lease anew. False when it ran out and another worker took the mail."""
+    until = Now() + timedelta(seconds=settings.OUTBOX_LEASE_SECONDS)
+    with scope.queue():
+        return bool(_held(held).update(lease_until=until, next_attempt_at=until))
+
+
+def postpone(held: Claim, reply: str, *, unsure: bool) -> None:
+    """Plan the next try of a mail with recipients left. Call inside its organization's scope."""
+    _held(held).update(
+        state=State.SENDING if unsure else State.QUEUED,
+        lease_until=None,
+        next_attempt_at=Now() + timedelta(minutes=retry_minutes(held.attempts)),
+        last_reply=reply[:1000],
+    )
+
+
+def finish(held: Claim, reply: str) -> None:
+    """Every recipient has an end: close the mail. Call inside its organization's scope."""
+    sent = OutboundRecipient.objects.filter(mail_id=held.mail_id, accepted_at__isnull=False).exists()
+    _held(held).update(
+        state=State.SENT if sent else State.FAILED, lease_until=None, finished_at=Now(), last_reply=reply[:1000]
+    )
+
+
+def tell_waiting(reason: str) -> None:
+    """Let the mails that are due show why they wait."""
+    with scope.queue():
+        due = OutboundMail.queue.filter(state=State.QUEUED, next_attempt_at__lte=Now())
+        due.exclude(last_reply=reason[:1000]).update(last_reply=reason[:1000])
+
+
+def retry_minutes(attempts: int) -> float:
+    """Minutes to wait after the attempt with this number (1, 2, …), ±20 %."""
+    steps = settings.OUTBOX_RETRY_MINUTES
+    minutes = steps[attempts - 1] if attempts <= len(steps) else HOUR_MINUTES
+    return minutes * random.uniform(1 - RETRY_JITTER, 1 + RETRY_JITTER)
+
+
+def waiting() -> int:
+    """How many mails of all organizations are still to be sent."""
+    with scope.queue():
+        return OutboundMail.queue.filter(state__in=(State.QUEUED, State.SENDING)).count()
+
+
+def _held(held: Claim) -> QuerySet[OutboundMail]:
+    """The row while this claim holds it: a worker whose lease ran out changes nothing any more."""
+    return OutboundMail.queue.filter(pk=held.mail_id, state=State.SENDING, attempts=held.attempts)
+
+
+def _pending(mail_ids: Sequence[int]) -> dict[int, list[Pending]]:
+    unfinished = OutboundRecipient.queue.filter(
+        mail_id__in=mail_ids,
+        accepted_at=None,
+        state__in=(OutboundRecipient.State.QUEUED, OutboundRecipient.State.DELAYED),
+    )
+    recipients = defaultdict(list)
+    for mail_id, recipient_id, address in unfinished.order_by("id").values_list("mail_id", "id", "address"):
+        recipients[mail_id].append(Pending(recipient_id, address))
+    return recipients

@@ -1,0 +1,254 @@
+"""The relay: one SMTP connection to the server that carries our mail into the world, used again from mail to mail.
+
+A transaction has one recipient, because each recipient has a return path of its own. What matters most about a failure is
+whether the relay may have taken the mail over: that is so only between the final dot and the reply to it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import smtplib
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from urllib.parse import unquote, urlsplit
+
+from django.conf import settings
+
+DEFAULT_PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
+MAX_REPLY_CHARACTERS = 500
+
+# Replies that are about us and the relay, not about the mail: the mail must not be given up for them (RFC 4954, 3207).
+RELAY_TROUBLE_CODES = (421, 454, 530, 534, 535, 538)
+
+_ENHANCED = re.compile(r"\s*([245]\.\d{1,3}\.\d{1,3})\b")
+_ADDRESS = re.compile(r"[\x21-\x3b\x3d\x3f-\x7e]+")
+
+
+class RelayUnavailable(ConnectionError):
+    """No session with the relay: refused, unreachable, not trusted, or not letting us in. The text says which."""
+
+
+class Outcome(StrEnum):
+    """What became of one transaction."""
+
+    ACCEPTED = "accepted"
+    LATER = "later"
+    """Certainly not taken over, may work later."""
+    REFUSED = "refused"
+    """Certainly not taken over, and never will be."""
+    UNKNOWN = "unknown"
+    """The connection broke between the final dot and the reply: taken over or not."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """Outcome, enhanced status code (RFC 3463) and text of the relay's answer. `trouble`: the session itself failed."""
+
+    outcome: Outcome
+    status: str
+    text: str
+    trouble: bool = False
+
+
+@dataclass(frozen=True)
+class RelayAddress:
+    """Where the relay is and how to talk to it; `from_settings` reads RELAY_URL and its companions."""
+
+    scheme: str
+    host: str
+    port: int
+    user: str = ""
+    password: str = field(default="", repr=False)
+    ca_file: str = ""
+    ehlo_name: str = "localhost"
+    timeout_seconds: float = 60
+    transaction_seconds: float = 240
+    mails_per_connection: int = 100
+    idle_seconds: float = 20
+
+    @classmethod
+    def from_settings(cls) -> RelayAddress:
+        """The relay of this installation. Raises ValueError for a RELAY_URL with an unknown scheme or without host."""
+        url = urlsplit(settings.RELAY_URL)
+        if url.scheme not in DEFAULT_PORTS or not url.hostname:
+            raise ValueError("RELAY_URL is smtp://host, smtp+starttls://user:password@host or smtps://…")
+        return cls(
+            scheme=url.scheme,
+            host=url.hostname,
+            port=url.port or DEFAULT_PORTS[url.scheme],
+            user=unquote(url.username or ""),
+            password=unquote(url.password or ""),
+            ca_file=settings.RELAY_CA_FILE,
+            ehlo_name=settings.RELAY_EHLO_NAME or settings.MAIL_DOMAIN,
+            timeout_seconds=settings.RELAY_TIMEOUT_SECONDS,
+            transaction_seconds=settings.RELAY_TRANSACTION_SECONDS,
+            mails_per_connection=settings.RELAY_MAILS_PER_CONNECTION,
+            idle_seconds=settings.RELAY_IDLE_SECONDS,
+        )
+
+
+class Relay:
+    """A session with the relay that opens when needed. Not safe for several threads."""
+
+    def __init__(self, address: RelayAddress) -> None:
+        self.address = address
+        self._smtp: smtplib.SMTP | None = None
+        self._mails = 0
+        self._used_at = 0.0
+
+    def open(self) -> None:
+        """Have a session ready. Raises RelayUnavailable."""
+        worn = self._mails >= self.address.mails_per_connection
+        if self._smtp is not None and (worn or time.monotonic() - self._used_at > self.address.idle_seconds):
+            self.close()
+        if self._smtp is None:
+            self._smtp = self._connect()
+            self._mails, self._used_at = 0, time.monotonic()
+
+    def close(self) -> None:
+        """Say goodbye, if there is somebody to say it to."""
+        smtp, self._smtp = self._smtp, None
+        if smtp is None:
+            return
+        with contextlib.suppress(OSError, smtplib.SMTPException):
+            if smtp.sock:
+                smtp.sock.settimeout(2)
+            smtp.quit()
+        smtp.close()
+
+    def send(self, envelope_sender: str, recipient: str, content: bytes) -> Reply:
+        """Hand over one mail for one recipient. `content` has CRLF line ends. Raises RelayUnavailable, before MAIL."""
+        if not (_ADDRESS.fullmatch(recipient) and _ADDRESS.fullmatch(envelope_sender)):
+            return Reply(Outcome.REFUSED, "5.1.3", "the address cannot be written in SMTP")
+        self.open()
+        smtp = self._smtp
+        assert smtp is not None
+        stage = _Stage()
+        try:
+            with self._deadline(smtp):
+                reply = _transaction(smtp, envelope_sender, recipient, content, stage)
+        except (OSError, smtplib.SMTPException) as error:
+            self._drop()
+            outcome = Outcome.UNKNOWN if stage.dot_sent else Outcome.LATER
+            return Reply(outcome, "4.4.2", f"connection lost: {_text(error)}", trouble=True)
+        self._mails += 1
+        self._used_at = time.monotonic()
+        if reply.trouble:
+            self._drop()
+        return reply
+
+    def _drop(self) -> None:
+        """Forget a session that is broken."""
+        if self._smtp is not None:
+            self._smtp.close()
+        self._smtp = None
+
+    @contextlib.contextmanager
+    def _deadline(self, smtp: smtplib.SMTP) -> Iterator[None]:
+        """End the transaction after its time even if the relay sends an octet now and then."""
+        connection = smtp.sock
+
+        def cut_off() -> None:
+            with contextlib.suppress(OSError):
+                if connection:
+                    connection.shutdown(socket.SHUT_RDWR)
+
+        timer = threading.Timer(self.address.transaction_seconds, cut_off)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+    def _connect(self) -> smtplib.SMTP:
+        address = self.address
+        try:
+            smtp = self._session()
+            if address.user:
+                smtp.login(address.user, address.password)
+        except (OSError, smtplib.SMTPException) as error:
+            raise RelayUnavailable(f"{address.host}:{address.port}: {_text(error)}") from error
+        return smtp
+
+    def _session(self) -> smtplib.SMTP:
+        address = self.address
+        arguments = {"local_hostname": address.ehlo_name, "timeout": address.timeout_seconds}
+        if address.scheme == "smtps":
+            return smtplib.SMTP_SSL(address.host, address.port, context=self._tls(), **arguments)  # type: ignore[arg-type]  # mixed values
+        smtp = smtplib.SMTP(address.host, address.port, **arguments)  # type: ignore[arg-type]  # mixed values
+        try:
+            smtp.ehlo_or_helo_if_needed()
+            if address.scheme == "smtp+starttls":
+                # Raises when the relay does not offer it: mail and password never fall back to plain text.
+                smtp.starttls(context=self._tls())
+                smtp.ehlo()
+        except (OSError, smtplib.SMTPException):
+            smtp.close()
+            raise
+        return smtp
+
+    def _tls(self) -> ssl.SSLContext:
+        return ssl.create_default_context(cafile=self.address.ca_file or None)
+
+
+@dataclass
+class _Stage:
+    """How far a transaction came."""
+
+    dot_sent: bool = False
+
+
+def _transaction(smtp: smtplib.SMTP, sender: str, recipient: str, content: bytes, stage: _Stage) -> Reply:
+    options = [f"SIZE={len(content)}"] if smtp.has_extn("size") else []
+    for code, text in _envelope(smtp, sender, recipient, options):
+        if code not in (250, 251, 252, 354):
+            if code != 421:
+                smtp.rset()
+            return _refusal(code, text)
+    smtp.send(_stuffed(content))
+    stage.dot_sent = True
+    code, text = smtp.getreply()
+    if code == 250:
+        return Reply(Outcome.ACCEPTED, _status(code, text), _shown(code, text))
+    return _refusal(code, text)
+
+
+def _envelope(smtp: smtplib.SMTP, sender: str, recipient: str, options: list[str]) -> Iterator[tuple[int, bytes]]:
+    yield smtp.mail(sender, options)
+    yield smtp.rcpt(recipient)
+    yield smtp.docmd("DATA")
+
+
+def _stuffed(content: bytes) -> bytes:
+    """Transparency of RFC 5321 section 4.5.2, and the final dot."""
+    stuffed = content.replace(b"\r\n.", b"\r\n..")
+    if stuffed.startswith(b"."):
+        stuffed = b"." + stuffed
+    return stuffed + (b".\r\n" if stuffed.endswith(b"\r\n") else b"\r\n.\r\n")
+
+
+def _refusal(code: int, text: bytes) -> Reply:
+    trouble = code in RELAY_TROUBLE_CODES
+    later = trouble or code < 500
+    return Reply(Outcome.LATER if later else Outcome.REFUSED, _status(code, text), _shown(code, text), trouble)
+
+
+def _status(code: int, text: bytes) -> str:
+    match = _ENHANCED.match(text.decode("utf-8", "replace"))
+    return match[1] if match else f"{code // 100}.0.0"
+
+
+def _shown(code: int, text: bytes) -> str:
+    words = "".join(c if c.isprintable() else " " for c in text.decode("utf-8", "replace"))
+    return f"{code} {' '.join(words.split())}"[:MAX_REPLY_CHARACTERS]
+
+
+def _text(error: Exception) -> str:
+    return (str(error) or type(error).__name__).replace("\0", " ")[:MAX_REPLY_CHARACTERS]

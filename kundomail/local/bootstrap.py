@@ -90,10 +90,11 @@ def _install_by_uv(checkout: Path, lock: str) -> bool:
 
 def _install_by_pip(checkout: Path, lock: str) -> None:
     requirements = checkout / "requirements"
-    command = _pip(checkout, "install", "--require-hashes", "-r", str(requirements / f"{lock}.txt"))
-    # Old pip has no build constraints, but its build environments obey the general ones.
-    environment = {**os.environ, "PIP_CONSTRAINT": (requirements / "build.txt").as_uri()}
-    if subprocess.run(command, env=environment, check=False).returncode != 0:
+    # Some packages come as sources only. Old pip can pin what builds them only where it is installed before.
+    build = _pip(checkout, "install", "--quiet", "--require-hashes", "-r", str(requirements / "build.txt"))
+    install = _pip(checkout, "install", "--require-hashes", "--no-build-isolation")
+    install += ["-r", str(requirements / f"{lock}.txt")]
+    if any(subprocess.run(command, check=False).returncode != 0 for command in (build, install)):
         raise LocalError(
             "The packages could not be installed; pip's message is above. Check that this machine reaches its "
             "package index (`python3 -m pip config list` shows which) and start again."

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from django.core.management import get_commands
 
-from kundomail.local import paths, stack, up
+from kundomail.local import cleaning, paths, stack, up
 from kundomail.local.account import server_account
 from kundomail.local.directories import make_private
 from kundomail.local.errors import LocalError
@@ -150,3 +150,17 @@ def _processes_in(checkout: Path) -> list[int]:
         except OSError:  # Gone, or another user's.
             continue
     return found
+
+
+def test_cleaning_removes_the_data_but_never_of_a_running_product(elsewhere: Path) -> None:
+    state = paths.state_directory(elsewhere)
+    for directory in (paths.socket_directory(elsewhere), state):
+        make_private(directory, server_account())
+    (state / "postgres").mkdir()
+    with FileLock(paths.socket_directory(elsewhere) / "up.lock") as running:
+        running.acquire()
+        with pytest.raises(LocalError, match="are running"):
+            cleaning.clean(elsewhere)
+        assert (state / "postgres").exists()
+    cleaning.clean(elsewhere)
+    assert not state.exists()

@@ -1,0 +1,47 @@
+"""DNS: whom the checks ask, how patiently, and the demo DNS server of local mode."""
+
+from kundomail.settings.environment import BASE_DIR, LOCAL, env
+
+# Recursive resolvers, `address`, `address:port` or `[v6]:port`. Own validating resolvers first, then public ones.
+DNS_RESOLVERS: list[str] = env.list(
+    "DNS_RESOLVERS",
+    default=[f"127.0.0.1:{env.int('DNS_AUTHORITATIVE_PORT', default=5300)}"] if LOCAL else ["1.1.1.1", "8.8.8.8", "9.9.9.9"],
+)
+# Port of the authoritative servers. Anything but 53 is for local use and tests.
+DNS_AUTHORITATIVE_PORT: int = env.int("DNS_AUTHORITATIVE_PORT", default=5300 if LOCAL else 53)
+# Ask nameservers on private, loopback and other special-purpose addresses. Never true where tenants are strangers.
+DNS_ALLOW_PRIVATE: bool = env.bool("DNS_ALLOW_PRIVATE", default=LOCAL)
+# Further networks that are never asked, for example the service's own prefixes (CIDR).
+DNS_OWN_NETWORKS: list[str] = env.list("DNS_OWN_NETWORKS", default=[])
+
+# Patience: seconds of each try over UDP, of one exchange over TCP, and of a whole check.
+DNS_TRY_SECONDS: list[float] = [float(value) for value in env.list("DNS_TRY_SECONDS", default=["1.0", "1.5"])]
+DNS_TCP_SECONDS: float = env.float("DNS_TCP_SECONDS", default=2.0)
+DNS_WALL_SECONDS: float = env.float("DNS_WALL_SECONDS", default=25.0)
+# Politeness: queries per second and burst towards one nameserver address, over all organizations.
+DNS_QUERIES_PER_SECOND: float = env.float("DNS_QUERIES_PER_SECOND", default=20.0)
+DNS_QUERY_BURST: int = env.int("DNS_QUERY_BURST", default=40)
+# Queries under way at once in one process.
+DNS_IN_FLIGHT: int = env.int("DNS_IN_FLIGHT", default=400)
+
+# The demo DNS server (`manage.py demo_dns`), local mode only.
+DEMO_DNS_DOMAINS: list[str] = env.list("DEMO_DNS_DOMAINS", default=["lillestad.se"])
+DEMO_DNS_STATE_FILE: str = env.str("DEMO_DNS_STATE_FILE", default=str(BASE_DIR / ".local" / "demo-dns.json"))
+# How long a resolver may remember "does not exist", seconds (SOA minimum, RFC 2308).
+DEMO_DNS_NEGATIVE_TTL_SECONDS: int = env.int("DEMO_DNS_NEGATIVE_TTL_SECONDS", default=5)
+
+# When a sender domain is checked (whitelabel.schedule).
+SENDER_CHECK_BATCH = 200  # domains taken at a time by one worker
+SENDER_CHECK_LEASE_SECONDS = 60  # longer than DNS_WALL_SECONDS
+SENDER_CHECK_JITTER = 0.2  # share of the wait, so that domains do not march in step
+SENDER_WATCH_SECONDS = 30  # a page counts as open so long after its last sign of life
+SENDER_MANUAL_CHECK_SECONDS = 3  # between two presses of "check now"
+SENDER_STOP_AFTER_DAYS = 14  # a domain that nobody finishes is not checked for ever
+SENDER_BAD_AGAIN_MINUTES = 10  # a record must be wrong twice, so far apart, to count against an active domain
+SENDER_GRACE_HOURS = 72  # a degraded claim is suspended after this
+RECORDS_LINK_DAYS = 14  # life of the link for IT
+
+DNS_BEAT_SCHEDULE = {
+    # Cheap when nothing is due; the page that is open wants an answer within seconds.
+    "check-due-sender-domains": {"task": "whitelabel.tasks.check_due_domains", "schedule": 2.0, "options": {"expires": 2}},
+}

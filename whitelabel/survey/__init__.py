@@ -1,0 +1,1 @@
+"""Asks the DNS about a sender domain: `whitelabel.survey.surveying.survey` is the door, `values` what it returns."""

@@ -8,6 +8,8 @@ from forwarding.reading.storable import pg_line
 from forwarding.reading.words import decode_words, squeeze
 
 _ADDRESS = re.compile(r"[^\s<>()\[\]\",;:@]{1,320}@[^\s<>()\",;:@]{1,320}")
+_QUOTED_LOCAL = re.compile("\x01([^\x01]{1,200})\x01@([^\\s<>(),;:@]{1,255})")
+_LOCAL_ONLY = {"mailer-daemon", "postmaster", "root", "daemon"}
 _QUOTE = "\x01"  # stands for the quotes around a quoted string while names are read; quotes inside stay themselves
 _TOKEN = re.compile(r'[^"()<>,;:\\]+|.', re.DOTALL)
 
@@ -152,6 +154,8 @@ def _without_angle(words: str, comment: str) -> Address:
         inner = _Scanner(words, 1).run()
         if inner and inner[0].angle is not None:
             return Address(pg_line(_name("".join(inner[0].words))), pg_line(_route_removed(inner[0].angle)))
+    if match := _QUOTED_LOCAL.match(words):
+        return Address(pg_line(_name(comment)), pg_line(f'"{match.group(1)}"@{match.group(2)}'))
     match = _ADDRESS.search(words.replace(_QUOTE, '"'))
     if match is None:
         return _local_only(words, comment)
@@ -160,9 +164,9 @@ def _without_angle(words: str, comment: str) -> Address:
 
 
 def _local_only(words: str, comment: str) -> Address:
-    """`MAILER-DAEMON (Mail Delivery System)`: one plain word without @ is a local part, several are a name."""
+    """`MAILER-DAEMON (Mail Delivery System)`: a word with a comment is a local part, else words are a name."""
     text = _name(words)
-    if text and " " not in text and text.isascii() and _QUOTE not in words:
+    if text and " " not in text and _QUOTE not in words and (comment or text.lower() in _LOCAL_ONLY):
         return Address(pg_line(_name(comment)), pg_line(text))
     return Address(pg_line(text or _name(comment)), "")
 

@@ -1,10 +1,11 @@
 """Which parts are the text of a mail, and which are attachments (RFC 8621, section 4.1.4, with repairs)."""
 
 import re
+from collections import Counter
 from dataclasses import dataclass, field
-from html import escape
+from html import escape, unescape
 
-from forwarding.reading.charsets import decode
+from forwarding.reading.charsets import decode, is_binary
 from forwarding.reading.flowed import unflow
 from forwarding.reading.html_text import HtmlText, Mark, html_to_text
 from forwarding.reading.limits import Limits
@@ -13,9 +14,17 @@ from forwarding.reading.structure import Part
 
 _MEDIA = ("image/", "audio/", "video/")
 _HTML_START = re.compile(r"\s{0,200}(?:<!doctype html|<html|<head|<body)\b", re.IGNORECASE)
-_TAG = re.compile(r"<(?:style|script|title)\b[^<]*|<[^<>]*>", re.IGNORECASE)
 _WORD = re.compile(r"\w+")
-_RICHER = 2  # HTML with this many times the words of the plain alternative is the better text
+_TAG = re.compile(r"<[^<>]*>")
+_LINK = re.compile(r"(?:https?://|mailto:|www\.)[^\s<>\"]+", re.IGNORECASE)
+_READABLE = re.compile(rb"[\t\x20-\x7e]{6,}")
+_READABLE_OCTETS = 65_536
+_PREAMBLE = re.compile(
+    r"\s*(?:--|this is a (?:multi-?part|mime)|this message is in mime|.{0,40}mime[- ](?:encapsulated|format)).*",
+    re.IGNORECASE,
+)
+_SAME = 0.97  # share of words by which two alternatives count as one text
+_STUB = 0.25  # HTML with fewer words than this share of the plain text is only its frame
 
 
 @dataclass(slots=True)
@@ -35,7 +44,7 @@ class Body:
     html: str | None
     marks: tuple[Mark, ...] = ()
     defects: tuple[str, ...] = ()
-    oversized: tuple[Part, ...] = ()
+    attached_too: tuple[Part, ...] = ()
 
 
 def select_parts(root: Part) -> Selection:
@@ -69,11 +78,12 @@ class _Chooser:
     ) -> None:
         text_length = len(text) if text is not None else -1
         html_length = len(html) if html is not None else -1
+        first = _related_root(parts) if container == "related" else 0
         for position, part in enumerate(parts):
             if part.is_multipart:
                 inner = part.content_type.partition("/")[2]
                 self.walk(part.children, inner, text, html, in_alternative=in_alternative or inner == "alternative")
-            elif not _is_inline(part, position, container):
+            elif not _is_inline(part, container, first=position == first):
                 self.selection.attachments.append(part)
             elif container == "alternative":
                 self._alternative_leaf(part, text, html)
@@ -108,14 +118,21 @@ class _Chooser:
         return text, html
 
 
-def _is_inline(part: Part, position: int, container: str) -> bool:
+def _related_root(parts: list[Part]) -> int:
+    """Position of the part a multipart/related shows; it should be the first (RFC 2387), but pictures may precede it."""
+    if (parts and shown_as(parts[0]) in ("text/html", "text/plain")) or any(part.is_multipart for part in parts[:1]):
+        return 0
+    return next((n for n, part in enumerate(parts) if shown_as(part) == "text/html"), 0)
+
+
+def _is_inline(part: Part, container: str, *, first: bool) -> bool:
     kind = shown_as(part)
     media = kind.startswith(_MEDIA)
     if part.disposition.value == "attachment" or not (media or kind in ("text/plain", "text/html")):
         return False
-    if container == "related" and position > 0:
+    if container == "related" and not first:
         return False
-    return position == 0 or media or not _is_file(part)
+    return first or media or not _is_file(part)
 
 
 def _is_file(part: Part) -> bool:
@@ -130,10 +147,19 @@ def _complete(text: list[Part], text_length: int, html: list[Part], html_length:
         html.extend(text[text_length:])
 
 
-def read_body(selection: Selection, limits: Limits) -> Body:
+def read_body(root: Part, selection: Selection, limits: Limits) -> Body:
     """Decode the chosen parts into the text and the HTML of the mail."""
-    reader = _BodyReader(limits)
-    return reader.read(selection)
+    body = _BodyReader(limits).read(selection)
+    if root.is_multipart and not body.text.strip() and body.html is None and not selection.attachments:
+        return Body(_around_parts(root, limits), None, defects=(*body.defects, "text_outside_parts"))
+    return body
+
+
+def _around_parts(root: Part, limits: Limits) -> str:
+    """Where all parts are empty, what stands around them is all there is to show."""
+    octets = root.raw[root.body : root.end][: limits.shown_text_octets]
+    lines = pg_text(decode(octets, detection_octets=limits.detection_octets).text).split("\n")
+    return "\n".join(line for line in lines if not _PREAMBLE.match(line)).strip("\n")
 
 
 class _BodyReader:
@@ -143,17 +169,19 @@ class _BodyReader:
         self.limits = limits
         self.decoded: dict[int, tuple[str, bool]] = {}
         self.defects: list[str] = []
-        self.oversized: list[Part] = []
+        self.attached_too: list[Part] = []
 
     def read(self, selection: Selection) -> Body:
         html = self._html(selection.html)
         text, marks = self._text(selection.text)
-        if html is not None and (not text.strip() or self._html_is_richer(text, html)):
+        if html is not None:
             converted = html_to_text(html)
-            if converted.text.strip():
+            if not text.strip() and not converted.text.strip():
+                converted = HtmlText(unescape(_TAG.sub(" ", html)).strip(), ())
+            if _is_better(converted.text, text):
                 text, marks = converted.text, converted.marks
         text = text[: self.limits.text_characters]
-        return Body(text, html, marks, tuple(dict.fromkeys(self.defects)), tuple(self.oversized))
+        return Body(text, html, marks, tuple(dict.fromkeys(self.defects)), tuple(self.attached_too))
 
     def _text(self, parts: list[Part]) -> tuple[str, tuple[Mark, ...]]:
         pieces: list[str] = []
@@ -187,9 +215,13 @@ class _BodyReader:
 
     def _decode(self, part: Part) -> tuple[str, bool]:
         octets = part.octets()
+        if is_binary(octets, part.kind.get("charset")):
+            self.attached_too.append(part)
+            self.defects.append("binary_text")
+            return "\n".join(found.decode() for found in _READABLE.findall(octets[:_READABLE_OCTETS])), False
         if len(octets) > self.limits.shown_text_octets:
             octets = octets[: self.limits.shown_text_octets]
-            self.oversized.append(part)
+            self.attached_too.append(part)
             self.defects.append("text_too_long")
         is_html = shown_as(part) == "text/html"
         decoded = decode(octets, part.kind.get("charset"), html=is_html, detection_octets=self.limits.detection_octets)
@@ -202,10 +234,24 @@ class _BodyReader:
             text = unflow(text, delete_space=part.kind.get("delsp").lower() == "yes")
         return text, is_html
 
-    def _html_is_richer(self, text: str, html: str) -> bool:
-        if len(html) < 2 * len(text):
-            return False
-        return len(_WORD.findall(_TAG.sub(" ", html))) > _RICHER * len(_WORD.findall(text))
+
+def _is_better(from_html: str, text: str) -> bool:
+    """What is searched and folded should be what is shown: plain text serves while it says the same, or says more.
+
+    Link targets written out do not count as saying more.
+    """
+    if not text.strip() or not from_html.strip():
+        return not text.strip()
+    shown, plain = Counter(_WORD.findall(from_html)), Counter(_WORD.findall(text))
+    if _covers(plain, shown):
+        beside_links = Counter(_WORD.findall(_LINK.sub(" ", text)))
+        return not _covers(shown, plain) and _covers(shown, beside_links)
+    return shown.total() > _STUB * plain.total()
+
+
+def _covers(whole: Counter[str], part: Counter[str]) -> bool:
+    """True when nearly all words of `part` are in `whole`."""
+    return (whole & part).total() >= _SAME * part.total()
 
 
 def _as_html(text: str) -> str:

@@ -12,7 +12,7 @@ from functools import lru_cache
 # Labels seen in mail whose meaning is wider than, or absent from, Python's table (WHATWG Encoding, section 4.2).
 _ALIASES = {
     "gb2312": "gb18030", "gbk": "gb18030", "cp936": "gb18030", "ms936": "gb18030", "gb_2312-80": "gb18030",
-    "x-gbk": "gb18030", "euc-cn": "gb18030", "hz-gb-2312": "hz", "csgb2312": "gb18030", "chinese": "gb18030",
+    "x-gbk": "gb18030", "euc-cn": "gb18030", "euc-cn-strict": "gb2312", "hz-gb-2312": "hz", "csgb2312": "gb18030", "chinese": "gb18030",
     "big5": "big5hkscs", "big5-hkscs": "big5hkscs", "x-x-big5": "big5hkscs", "csbig5": "big5hkscs", "cn-big5": "big5hkscs",
     "ks_c_5601-1987": "cp949", "ks_c_5601": "cp949", "ksc5601": "cp949", "ks_c_5601-1989": "cp949", "euc-kr": "cp949",
     "korean": "cp949", "windows-949": "cp949", "ksc_5601": "cp949", "iso-2022-kr": "iso2022_kr",
@@ -50,6 +50,9 @@ _LABEL = re.compile(r"[a-z0-9][a-z0-9._:+-]*")
 _META_CHARSET = re.compile(
     rb"""<meta[^>]{0,200}?charset\s{0,9}=\s{0,9}["']?\s{0,9}([A-Za-z0-9._:-]{2,40})""", re.IGNORECASE
 )
+_CONTROLS = bytes(set(range(0x20)) - set(b"\t\n\x0b\x0c\r\x1b"))
+_SAMPLE_OCTETS = 4_096
+_CONTROL_SHARE = 50  # one control octet in this many makes data
 _DETECTION_MINIMUM = 200
 _LABEL_MAXIMUM = 60
 
@@ -107,6 +110,18 @@ def decode(data: bytes, declared: str = "", *, html: bool = False, detection_oct
     return _undeclared(data, named, html=html, detection_octets=detection_octets)
 
 
+def is_binary(data: bytes, declared: str = "") -> bool:
+    """True for data under a text label: control octets that no charset but UTF-16 and UTF-32 would hold."""
+    middle = len(data) // 2
+    sample = data[:_SAMPLE_OCTETS] + data[middle : middle + _SAMPLE_OCTETS]
+    if (sample.isascii() and b"\x00" not in sample) or sample.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return False
+    if (codec_for(declared) or "").startswith(("utf-16", "utf-32")):
+        return False
+    controls = len(sample) - len(sample.translate(None, _CONTROLS))
+    return controls * _CONTROL_SHARE > len(sample)
+
+
 def _ascii_is_itself(declared: str) -> bool:
     """True where ASCII octets mean ASCII: everything but UTF-7, UTF-16, UTF-32 and HZ."""
     codec = codec_for(declared)
@@ -132,7 +147,7 @@ def _undeclared(data: bytes, named: str | None, *, html: bool, detection_octets:
         codec = codec_for(meta.group(1).decode("ascii"))
         if codec is not None and codec != "ascii" and (text := _strict(data, codec)) is not None:
             return Decoded(text, codec, named is not None)
-    for codec in ("utf-8", *_escape_codecs(data)):
+    for codec in ("utf-8", *_escape_codecs(data), *_siblings(named)):
         if (text := _strict(data, codec)) is not None:
             return Decoded(text, codec, named not in (None, "ascii"))
     if named in _MULTIBYTE and (text := _mended(data, named)) is not None:
@@ -151,10 +166,19 @@ def _escape_codecs(data: bytes) -> tuple[str, ...]:
     return ()
 
 
+def _siblings(named: str | None) -> tuple[str, ...]:
+    """Charsets of the same language, often mistaken for each other; the stricter one first."""
+    if named in ("iso2022_jp_ext", "cp932", "euc_jp"):
+        return ("iso2022_jp_ext", "euc_jp", "cp932")
+    if named in ("gb18030", "big5hkscs", "hz"):
+        return ("gb18030", "big5hkscs")
+    return ()
+
+
 def _mended(data: bytes, codec: str) -> str | None:
     """Decode with single wrong octets read as Windows-1252, if the rest is clearly `codec`."""
     high = len(data) - len(data.translate(None, _HIGH))
-    if codec.startswith(("iso2022", "hz", "utf-7", "utf-16", "utf-32")):
+    if codec.startswith(("utf-16", "utf-32")):
         return data.decode(codec, "replace")
     mended = data.decode(codec, "windows_1252")
     strict = data.decode(codec, "ignore")
@@ -184,8 +208,6 @@ def _strict(data: bytes, codec: str) -> str | None:
     try:
         return data.decode(codec)
     except (UnicodeError, ValueError):
-        if codec == "iso2022_jp_ext":
-            return _strict(data, "cp932")
         return None
 
 

@@ -8,9 +8,10 @@ from forwarding.reading.header_block import split_header
 from forwarding.reading.limits import Limits
 from forwarding.reading.storable import pg_line
 from forwarding.reading.structure import Part
-from forwarding.reading.words import decode_words, squeeze
+from forwarding.reading.words import decode_words, header_charsets, squeeze
 
 _UNSAFE = re.compile("[\x00-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2060-\u2069]")
+_CONTENT_ID_NAME = re.compile(r"<?([\w-]{1,80}\.[a-z]{3,4})@", re.IGNORECASE)  # Outlook: <image001.png@01D2…>
 _NAMES = {
     "message/rfc822": "mail.eml",
     "message/global": "mail.eml",
@@ -63,12 +64,14 @@ def attachment_name(part: Part, octets: bytes, limits: Limits) -> str:
     location = pg_line(decode_words(part.fields.first("content-location")))
     if location and "://" not in location and (name := safe_name(unquote(location), limits)):
         return name
+    if match := _CONTENT_ID_NAME.match(pg_line(decode_words(part.fields.first("content-id")))):
+        return safe_name(match.group(1), limits)
     return _NAMES.get(part.content_type, "file")
 
 
 def safe_name(name: str, limits: Limits) -> str:
     """Without path, control and direction characters, at most `filename_characters` long with its extension kept."""
-    name = unicodedata.normalize("NFC", _UNSAFE.sub("", squeeze(pg_line(name))))
+    name = unicodedata.normalize("NFC", _UNSAFE.sub("", pg_line(name)))
     name = re.split(r"[/\\]", name)[-1].strip().strip('"')
     if name.strip(". ") == "":
         return ""
@@ -98,4 +101,6 @@ def unique_names(names: list[str]) -> list[str]:
 
 def _subject(octets: bytes, limits: Limits) -> str:
     fields, _ = split_header(octets, 0, len(octets), limits)
-    return squeeze(pg_line(decode_words(fields.first("subject"))))
+    subject = fields.first("subject")
+    charsets = "" if subject.isascii() else header_charsets(octets, "")
+    return squeeze(pg_line(decode_words(subject, charsets)))

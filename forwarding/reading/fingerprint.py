@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from forwarding.reading.charsets import decode
+from forwarding.reading.charsets import decode, is_binary
 from forwarding.reading.storable import pg_text
 from forwarding.reading.structure import Part
 from forwarding.reading.words import squeeze
@@ -26,8 +26,9 @@ def content_hash(sender: str, date: datetime | None, raw_date: str, subject: str
 def _canonical(part: Part) -> bytes:
     """Octets of a leaf without what transport may change: line ends, charset, trailing white space."""
     octets = part.octets()
-    if part.content_type.startswith(("text/", "multipart/")):
-        octets = pg_text(decode(octets, part.kind.get("charset"), detection_octets=0).text).encode("utf-8", "replace")
+    charset = part.kind.get("charset")
+    if part.content_type.startswith(("text/", "multipart/")) and not is_binary(octets, charset):
+        octets = pg_text(decode(octets, charset, detection_octets=0).text).encode("utf-8", "replace")
     elif part.encoding not in _BINARY_ENCODINGS:
         octets = octets.replace(b"\r\n", b"\n")
         return octets.rstrip()

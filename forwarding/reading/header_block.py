@@ -105,13 +105,11 @@ class _Block:
         self.started = False
 
     def read(self) -> None:
-        lines = 0
         while self.position < self.end:
             match = _LINE.match(self.raw, self.position, self.stop)
-            if match is None or lines >= self.limits.header_lines:
+            if match is None or len(self.names) > self.limits.header_fields:
                 self._skip_rest()
                 return
-            lines += 1
             if not self._take(match.group(), match.end()):
                 return
 

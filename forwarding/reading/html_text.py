@@ -32,7 +32,7 @@ _SIGNATURE_MARK = re.compile(
     r"gmail_signature|moz-signature|ms-outlook-mobile-signature|protonmail_signature_block", re.IGNORECASE
 )
 _NO_QUOTE = re.compile(r"border:\s?(?:none|0|medium none)|gmail_indent", re.IGNORECASE)
-_RULE = "_" * 32
+_RULE = "-" * 32
 
 
 @dataclass(frozen=True, slots=True)

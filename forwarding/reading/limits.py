@@ -11,7 +11,7 @@ class Limits:
     """
 
     header_octets: int = 256 * 1024
-    header_lines: int = 2_000
+    header_fields: int = 2_000
     header_value_octets: int = 64 * 1024
     mime_depth: int = 30
     mime_parts: int = 1_000

@@ -17,7 +17,7 @@ from forwarding.reading.quoting import text_ranges
 from forwarding.reading.storable import pg_line
 from forwarding.reading.structure import Part, leaves, parse_tree
 from forwarding.reading.transfer import decode_base64
-from forwarding.reading.words import decode_words
+from forwarding.reading.words import decode_words, header_charsets
 
 _DEFAULTS = Limits()
 _SENDER_HEADERS = ("from", "reply-to", "sender", "resent-from", "return-path")
@@ -53,8 +53,8 @@ def _read_full(raw: bytes, limits: Limits) -> ReadMail:
     reader = _HeaderReader(raw, limits)
     tree = parse_tree(reader.raw, reader.fields, reader.body, limits)
     selection = select_parts(tree.root)
-    body = read_body(selection, limits)
-    attachments = read_attachments(selection, body.oversized, body.html, limits)
+    body = read_body(tree.root, selection, limits)
+    attachments = read_attachments(selection, body.attached_too, body.html, limits)
     return reader.mail(
         body=body,
         attachments=attachments,
@@ -72,7 +72,13 @@ class _HeaderReader:
         self.limits = limits
         self.raw = line_feeds_only(raw)
         self.fields, self.body = split_header(self.raw, skip_junk(self.raw), len(self.raw), limits)
-        self.charset = content_type(self.fields.first("content-type"), "text/plain").get("charset")
+        self.charset = self._charset()
+
+    def _charset(self) -> str:
+        """Charsets for raw 8-bit headers; looked for only when there are some."""
+        if all(value.isascii() for _, value in self.fields.items):
+            return ""
+        return header_charsets(self.raw, content_type(self.fields.first("content-type"), "text/plain").get("charset"))
 
     def mail(
         self,

@@ -140,9 +140,14 @@ class _Builder:
             if len(ranges) > self.limits.mime_parts:
                 break
         if opened is not None:
-            ranges.append((opened, end))
+            ranges.append((opened, self._glued_close(delimiter, opened, end)))
             self.defects.append("closing_boundary_missing")
         return ranges
+
+    def _glued_close(self, delimiter: bytes, opened: int, end: int) -> int:
+        """Some senders write the closing delimiter right behind the last octet, without a line break."""
+        at = self.raw.rfind(delimiter + b"--", opened, end)
+        return at if at >= 0 and not self.raw[at + len(delimiter) + 2 : end].strip() else end
 
     def _delimiter(self, delimiter: bytes, position: int, end: int) -> tuple[int, int, bool] | None:
         """Next delimiter line as (its offset, offset behind it, whether it closes)."""

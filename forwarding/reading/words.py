@@ -8,6 +8,15 @@ from forwarding.reading.transfer import decode_base64
 
 _WORD = re.compile(r"=\?([^?\s]{1,60})\?[ \t]*([bBqQ])[ \t]*\?")
 _Q_ESCAPE = re.compile(rb"=([0-9A-Fa-f]{2})")
+_CHARSET_LABEL = re.compile(rb"""charset\s{0,9}=\s{0,9}["']?([A-Za-z0-9_.-]{2,40})""", re.IGNORECASE)
+_LABEL_OCTETS = 65_536
+_STRICT_PAIRS = {
+    "gb2312": "euc-cn-strict",
+    "gbk": "euc-cn-strict",
+    "gb18030": "euc-cn-strict",
+    "big5": "big5",
+    "euc-kr": "euc-kr",
+}
 _SPACES = re.compile(r"[ \t\r\n]+")
 
 
@@ -32,7 +41,7 @@ def decode_octets(value: bytes, fallback_charset: str = "") -> str:
     """Raw header octets to text: UTF-8 when valid, else the charset of the body, else Windows-1252."""
     if value.isascii() and b"\x1b" not in value:
         return value.decode("ascii")
-    for charset in ("utf-8", fallback_charset):
+    for charset in ("utf-8", *fallback_charset.split(",")):
         codec = codec_for(charset) if charset else None
         if codec in (None, "ascii"):
             continue
@@ -40,7 +49,20 @@ def decode_octets(value: bytes, fallback_charset: str = "") -> str:
             return value.decode(codec or "utf-8")
         except (UnicodeError, ValueError):
             continue
-    return decode(value, fallback_charset, detection_octets=0).text if b"\x1b" in value else _western(value)
+    return decode(value, "", detection_octets=0).text if b"\x1b" in value else _western(value)
+
+
+def header_charsets(raw: bytes, declared: str) -> str:
+    """Charsets to try for 8-bit header text, best first, separated by commas.
+
+    After the message's own charset come the East Asian ones named anywhere near its start (often in the attached
+    original of a report); they are tried in their strict two-octet form, which Western text does not satisfy.
+    """
+    named = [match.group(1).decode("ascii").lower() for match in _CHARSET_LABEL.finditer(raw[:_LABEL_OCTETS])]
+    strict = [_STRICT_PAIRS[name] for name in named if name in _STRICT_PAIRS]
+    others = [name for name in named if name not in _STRICT_PAIRS]
+    own = [declared] if codec_for(declared) not in ("cp1252", None) else []
+    return ",".join(dict.fromkeys([*own, *strict, declared, *others[:1]]))
 
 
 def _western(value: bytes) -> str:

@@ -1,0 +1,161 @@
+"""What one line of a mail is: text, quote, attribution, copied header, signature. Data in many languages.
+
+Every pattern is tried on one line of bounded length, and none can backtrack over more than that line.
+"""
+
+import re
+from enum import Enum
+
+
+class Line(Enum):
+    """Kind of a line, as far as the line alone tells."""
+
+    EMPTY = "empty"
+    TEXT = "text"
+    QUOTE = "quote"
+    ATTRIBUTION = "attribution"
+    SEPARATOR = "separator"
+    HEADER = "header"
+    DELIMITER = "delimiter"
+    DEVICE = "device"
+    MARKED_SIGNATURE = "marked signature"
+
+
+LINE_MAXIMUM = 600  # characters of a line that are looked at
+
+# "wrote" and its like; "skrev" serves Swedish, Danish and Norwegian.
+_VERBS = (
+    r"wrote|writes|said|skrev|schrieb|schreef|geschreven|a écrit|ecrit|écrit|escribi[oó]|escreveu|ha scritto|scrisse"
+    r"|napisał(?:\(a\)|a)?|napisal(?:\(a\))?|pisze|napsal(?:\(a\)|a)?|napísal(?:\(a\)|a)?|написал(?:\(а\)|а)?|пишет|пише"
+    r"|написав(?:\(ла\)|ла)?|писал(?:\(а\))?|написа|kirjoitti|kirjutas|írta|yazdı|yazmış|a scris|je napisa[ol](?:/la|la)?"
+    r"|έγραψε|va escriure|rašė|rakstīja|đã viết|menulis|写道|寫道|のメール|書きました|작성|כתב(?:/ה|ה)?|كتب|نوشت"
+)
+_VERB = re.compile(
+    rf"(?:^|[\s>\"'”)\]]|(?<=[\u3000-\u9fff\uac00-\ud7af ]))(?:{_VERBS})(?=[\s:：,.\"<(*\xa0]|$)", re.IGNORECASE
+)
+_ATTRIBUTION_END = re.compile(r"(?:[:：]|:\*|wrote\s*-{2,}|\s-{3,})[\s\xa0*]*$")
+_TORN_END = re.compile(rf"\s*>\s*(?:{_VERBS})\s*[:：]\s*$", re.IGNORECASE)
+_ATTRIBUTION_START = re.compile(
+    r"[\s>*_-]*(?:On|At|In article|Den|På|Kl|Am|Le|El|Em|Il|Op|Dnia|W dniu|Dne|Dňa|Dana|La|Στις|На|В|ב|在|于|於|Vào|Pada"
+    r"|\d{1,4}\s?[-/.年]|\d{1,2}\s\w{3,12}\.?|(?:mån|tis|ons|tors?|fre|lör|sön|man|tir|tor|lør|søn|ma|ti|ke|to|pe|la|su"
+    r"|mon|tue|wed|thu|fri|sat|sun|lun|mar|mer|jeu|ven|sam|dim|пн|вт|ср|чт|пт|сб|вс)\w*\.?,?\s)"
+)
+_ADDRESS = re.compile(r"<?[^\s<>@]{1,64}@[^\s<>@]{1,255}>?|<\s*mailto:|via ")
+_DATE = re.compile(r"\d{1,2}[:.h]\d{2}|\d{4}|\d{1,2}[-/.]\d{1,2}|\d{1,2}\.?\s\w{3,}")
+_BARE_ATTRIBUTION = re.compile(r"\s*\d{4}[-/]\d{1,2}[-/]\d{1,2}\s[^<>]{1,100}<[^<>@\s]{1,64}@[^<>@\s]{1,255}>:?\s*$")
+
+_SEPARATOR = re.compile(
+    r"[\s>*]*[-_=]{2,}\s*(?:"
+    r"original[\s-]?(?:message|nachricht|meddelande|melding|besked)?|oprindelig meddelelse|opprinnelig melding"
+    r"|ursprung(?:ligt|sligt) meddelande|ursprüngliche nachricht|message d['’]origine|mensaje original|mensagem original"
+    r"|messaggio originale|oorspronkelijk bericht|oryginalna wiadomość|wiadomość oryginalna|původní zpráva|pôvodná správa"
+    r"|alkuperäinen viesti|исходное сообщение|пересылаемое сообщение|конец перенаправленного.{0,20}|eredeti üzenet"
+    r"|orijinal mesaj|mesaj original|原始邮件|原始郵件|元のメッセージ|원본 메시지"
+    r"|forwarded message|forwarded by .{1,60}|vidarebefordrat meddelande|weitergeleitete nachricht|message transféré"
+    r"|mensaje reenviado|mensagem encaminhada|messaggio inoltrato|doorgestuurd bericht|videresendt (?:meddelelse|melding)"
+    r"|välitetty viesti|reply message|antwort|appointment|reply above this line.{0,60}|svar(?:a)? ovanför.{0,60}"
+    r")\b.{0,60}?[-_=\s*]*$"
+    r"|\s*(?:begin forwarded message|vidarebefordrat brev|början på vidarebefordrat meddelande"
+    r"|anfang der weitergeleiteten (?:nachricht|e-mail)|début du (?:message|courriel) (?:réexpédié|transféré)"
+    r"|inizio messaggio inoltrato|inicio del mensaje reenviado|início da mensagem (?:reencaminhada|encaminhada)"
+    r"|begin doorgestuurd bericht)\s?:\s*$",
+    re.IGNORECASE,
+)
+
+_FROM = r"from|från|fra|frå|von|van|de|da|od|от|від|lähettäjä|expéditeur|remitente|feladó|kimden|gönderen|saatja|发件人|寄件者|差出人|보낸 사람"
+_OTHER = (
+    r"sent|date|to|cc|bcc|subject|reply-to|importance|attachments|skickat|datum|till|kopia|ämne|svar till|bilagor"
+    r"|sendt|dato|til|emne|kopi|gesendet|an|betreff|kopie|antwort an|envoyé|à|objet|cc|copie à|enviado(?: el| em)?|fecha|para"
+    r"|asunto|assunto|data|inviato|oggetto|verzonden|aan|onderwerp|wysłano|do|temat|dw|odesláno|komu|předmět|kopie|odoslané"
+    r"|predmet|отправлено|дата|кому|тема|копия|надіслано|lähetetty|vastaanottaja|päivämäärä|aihe|pvm|kopio|elküldve|dátum"
+    r"|címzett|tárgy|tarih|kime|konu|gönderildi|trimis|către|subiect|发送时间|收件人|主题|抄送|日期|寄件日期|收件者|主旨|送信日時|宛先|件名"
+    r"|받는 사람|날짜|제목|sent by|sent on|message-id|organization|organisation|priority|when|where"
+)
+_HEADER = re.compile(rf"[\s>|]*\*?_?(?:{_FROM}|{_OTHER})\*?\s?[:：]\*?(?:\s|\*|$|(?=\S))", re.IGNORECASE)
+_FROM_HEADER = re.compile(rf"[\s>|]*\*?(?:{_FROM})\*?\s?[:：]", re.IGNORECASE)
+
+_QUOTE = re.compile(r"[ \t]{0,8}(?:[>|»]|\w{1,12}>(?!\S))|[ \t]{0,8}[A-Z]\w{0,11}> ")
+_DELIMITER = re.compile(r"[\s>]{0,8}[-_=+~#*—–‐‑―ᐧ]{2,}\s*$|\s*—\s*$")
+
+_DEVICES = (
+    r"iphone|ipad|ipod|android|blackberry|windows|phone|mobile?|mobil\w*|mobiltelefon|telefon\w*|telefono|téléphone|móvil"
+    r"|celular|smartphone|samsung|galaxy|huawei|htc|nokia|xperia|sony|lg|pixel|outlook|yahoo|gmail|mailbox|airmail|mail"
+    r"|tablet|surfplatta|surface|k-9|k9|cell\w*|device|gerät|mobilgerät|nexus|oneplus|alcatel|ti-85|proton\w*|aol|sparrow"
+    r"|spark|e-?post|epost|fairphone|handy|treo|palm|kindle|nine|aqua|boxer|bluemail|newton|typeapp|webmail|puhelin\w*"
+)
+_DEVICE = re.compile(
+    rf"[\s<(*\[_]{{0,6}}(?:sent|posted|written|from|typed|skickat|skickades|sänt|sänd|send[te]*|gesendet|verstuurd|verzonden|"
+    rf"envoyé|enviado|inviato|wysłan[eoay]|odesláno|lähetetty|отправлено|надіслано|trimis|elküldve|poslano|gönderildi|"
+    rf"von meine[mr]|diese nachricht wurde von meine[mr]|hämta|get|télécharge[zr]|obtenga|obter|scarica|hent|"
+    rf"yahoo mail:?|mein|my|din|someone)\b[^,;:!?]{{0,60}}?\b(?:{_DEVICES})\b.{{0,100}}$"
+    r"|[\s(*]{0,4}(?:sent from my|skicka[dt] från min|skicka[dt] fra min|sendt fra min|gesendet von meine[mr]|von meinem"
+    r"|envoyé (?:de|depuis) mon|enviado (?:desde|do) (?:mi|meu)|inviato dal mio|verstuurd vanaf mijn) [^,;:!?.]{1,30}[.)*]?$"
+    r"|\s*(?:從我的|从我的|我的).{0,20}(?:傳送|发送|發送|寄出).{0,10}$|\s*(?:iPhone|iPad|Android)から送信.{0,10}$"
+    r"|\s*나의 .{1,20}에서 보냄.{0,10}$",
+    re.IGNORECASE,
+)
+_DEVICE_MAXIMUM = 110
+_FENCE = re.compile(r"\s{0,3}```")
+
+
+def kind_of(line: str) -> Line:
+    """Kind of one line, without its neighbours."""
+    line = line[:LINE_MAXIMUM]
+    if not line.strip():
+        return Line.EMPTY
+    if _SEPARATOR.match(line):
+        return Line.SEPARATOR
+    if _QUOTE.match(line):
+        return Line.QUOTE
+    if _DELIMITER.match(line):
+        return Line.DELIMITER
+    if _HEADER.match(line):
+        return Line.HEADER
+    if len(line) <= _DEVICE_MAXIMUM and _DEVICE.match(line):
+        return Line.DEVICE
+    return Line.TEXT
+
+
+def is_fence(line: str) -> bool:
+    """True for the line that opens or closes a block of code."""
+    return _FENCE.match(line) is not None
+
+
+def is_from_header(line: str) -> bool:
+    """True for a copied From header in any language."""
+    return _FROM_HEADER.match(line[:LINE_MAXIMUM]) is not None
+
+
+def has_verb(line: str) -> bool:
+    """True when the line holds "wrote" in some language; only such lines can end or carry an attribution."""
+    return _VERB.search(line[:LINE_MAXIMUM]) is not None
+
+
+def ends_torn_attribution(line: str) -> bool:
+    """`> wrote:`, left alone when a program breaks the address of an attribution into lines of its own."""
+    return _TORN_END.match(line[:LINE_MAXIMUM]) is not None
+
+
+def ends_attribution(line: str) -> bool:
+    """True when an attribution may end with this line."""
+    return _ATTRIBUTION_END.search(line[:LINE_MAXIMUM]) is not None
+
+
+def starts_attribution(line: str) -> bool:
+    """True when an attribution may begin with this line."""
+    return _ATTRIBUTION_START.match(line[:LINE_MAXIMUM]) is not None
+
+
+def names_somebody(text: str) -> bool:
+    """True when text holds an address."""
+    return _ADDRESS.search(text) is not None
+
+
+def names_time(text: str) -> bool:
+    """True when text holds a date or a time of day."""
+    return _DATE.search(text) is not None
+
+
+def is_bare_attribution(line: str) -> bool:
+    """Old Gmail: date, name and address without a verb."""
+    return _BARE_ATTRIBUTION.match(line[:LINE_MAXIMUM]) is not None

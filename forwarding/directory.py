@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import Error, connection, connections
+from django.utils import timezone
+
+from forwarding.gathering import Gathering
 from forwarding.smtpd import replies
+from forwarding.smtpd.envelope import Found, Recipient, Refused, Resolution, TemporaryFailure
 from forwarding.smtpd.replies import Reply
-from inboxes.addressing import RecipientKind
+from inboxes import addressing
+from inboxes.addressing import RecipientKind, match_key
+from inboxes.models import ServiceAddress
+from whitelabel.tokens import TokenKeys, read_verp
+
+log = logging.getLogger(__name__)
 
 _REFUSALS = {
     RecipientKind.RESERVED: replies.UNKNOWN_RECIPIENT,
@@ -12,8 +27,97 @@ _REFUSALS = {
     RecipientKind.FOREIGN: replies.RELAY_DENIED,
     RecipientKind.MALFORMED: replies.MALFORMED_ADDRESS,
 }
+# The setting and the query travel together and form one transaction (PostgreSQL: a simple query of several
+# statements), so that a look-up costs one round trip.
+_LOOK_UP = """
+    SELECT set_config('app.queue', 'on', true);
+    SELECT local_key, id, organization_id, inbox_id, state, state_since
+    FROM inboxes_serviceaddress WHERE local_key = ANY(%s)
+"""
+_KEYS_AT_ONCE = 200
 
 
 def refusal_of(kind: RecipientKind) -> Reply:
     """The reply to a recipient that cannot be one of ours, whatever the database holds."""
     return _REFUSALS[kind]
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """A row of ServiceAddress."""
+
+    id: int
+    organization_id: int
+    inbox_id: int | None
+    state: str
+    state_since: datetime
+
+
+class ServiceDirectory:
+    """The service addresses in the database, and return paths, which prove themselves."""
+
+    def __init__(
+        self, *, mail_domain: str, operator_key: str, token_keys: TokenKeys, suspension: timedelta, threads: int = 1
+    ) -> None:
+        """`operator_key`: the key behind postmaster and abuse; `suspension`: how long a suspended address is put off
+        before it is refused for good."""
+        self._mail_domain = mail_domain
+        self._operator_key = operator_key
+        self._token_keys = token_keys
+        self._suspension = suspension
+        self._gathering: Gathering[str, _Entry | None] = Gathering(
+            _look_up,
+            name="directory",
+            at_most=_KEYS_AT_ONCE,
+            weight=_KEYS_AT_ONCE,
+            threads=threads,
+            ended=connections.close_all,
+        )
+
+    async def resolve(self, argument: str, smtputf8: bool) -> Resolution:
+        """See `forwarding.smtpd.envelope.Directory`. An address with Swedish letters counts if it is found."""
+        match = match_key(argument, self._mail_domain)
+        token = read_verp(self._token_keys, match.key) if match.key else None
+        if token is not None:
+            address = f"{match.key}@{match.domain}"
+            return Found(Recipient(argument, address, token.organization_id, None, None, match.tag))
+        if match.kind is RecipientKind.OPERATOR:
+            return self._operator(argument, match, await self._gathering.ask(self._operator_key))
+        if match.kind is not RecipientKind.KEY:
+            return Refused(refusal_of(match.kind))
+        return self._decide(argument, match, await self._gathering.ask(match.key))
+
+    def close(self) -> None:
+        """End the threads and their connections."""
+        self._gathering.close()
+
+    def _operator(self, argument: str, match: addressing.Recipient, entry: _Entry | None) -> Resolution:
+        """postmaster and abuse are never refused (RFC 5321 section 4.5.1): without an inbox for them, they wait."""
+        if entry is None or entry.state != ServiceAddress.State.ACTIVE:
+            log.error("mail to %s has no inbox: SMTP_OPERATOR_KEY must name an active service address", match.key)
+            return Refused(replies.TEMPORARY_FAILURE)
+        return Found(self._recipient(argument, match, entry))
+
+    def _decide(self, argument: str, match: addressing.Recipient, entry: _Entry | None) -> Resolution:
+        if entry is None or entry.state == ServiceAddress.State.RETIRED:
+            return Refused(replies.UNKNOWN_RECIPIENT)
+        if entry.state == ServiceAddress.State.SUSPENDED:
+            over = timezone.now() - entry.state_since > self._suspension
+            return Refused(replies.UNKNOWN_RECIPIENT if over else replies.SUSPENDED)
+        return Found(self._recipient(argument, match, entry))
+
+    def _recipient(self, argument: str, match: addressing.Recipient, entry: _Entry) -> Recipient:
+        address = f"{match.key}@{self._mail_domain}"
+        return Recipient(argument, address, entry.organization_id, entry.inbox_id, entry.id, match.tag)
+
+
+def _look_up(keys: Sequence[str]) -> list[_Entry | None]:
+    """The entry of each key. Raises TemporaryFailure when the database cannot be asked."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(_LOOK_UP, [list(set(keys))])
+            found = {key: _Entry(*row) for key, *row in cursor.fetchall()}
+    except Error as error:
+        connection.close()
+        raise TemporaryFailure("recipients cannot be looked up") from error
+    return [found.get(key) for key in keys]

@@ -26,6 +26,7 @@ class ReceivingSMTP(Connection):
     def _set_rset_state(self) -> None:
         """Called by aiosmtpd at the beginning and after STARTTLS (RFC 3207 section 4.2: forget all)."""
         self._transaction = None
+        self._helo = ""
 
     # --- Greeting --------------------------------------------------------------------------------------------------
 
@@ -48,9 +49,8 @@ class ReceivingSMTP(Connection):
         if not hostname:
             await self.say(replies.SYNTAX)
             return False
-        assert self.session is not None
         self._set_rset_state()
-        self.session.host_name = "".join(c if c.isprintable() else "?" for c in hostname[:_HELO_CHARACTERS])
+        self._helo = "".join(c if c.isprintable() else "?" for c in hostname[:_HELO_CHARACTERS])
         return True
 
     async def smtp_STARTTLS(self, arg: str | None) -> None:
@@ -68,8 +68,7 @@ class ReceivingSMTP(Connection):
 
     async def smtp_MAIL(self, arg: str | None) -> None:
         """Begin a message."""
-        assert self.session is not None
-        if not self.session.host_name:
+        if not self._helo:
             await self.say(replies.HELLO_FIRST)
         elif self._transaction is not None:
             await self.say(replies.NESTED_MAIL)
@@ -229,12 +228,11 @@ class ReceivingSMTP(Connection):
             body.close()
 
     def _envelope(self, transaction: Transaction) -> Envelope:
-        assert self.session is not None
         return Envelope(
             peer_ip=str(peer_address(self.peer[0])),
             peer_port=self.peer[1],
-            helo=self.session.host_name or "",
-            tls=described(self.session.ssl),
+            helo=self._helo,
+            tls=described(self.session.ssl if self.session else None),
             mail_from=transaction.mail_from,
             mail_options=transaction.mail_options,
             recipients=tuple(transaction.recipients),

@@ -42,6 +42,7 @@ class Connection(SMTP):
     line_length_limit = 65_536  # aiosmtpd's name for the limit of its StreamReader: twice this is buffered at most
 
     _transaction: Transaction | None = None
+    _helo = ""
 
     def __init__(self, service: Service, loop: asyncio.AbstractEventLoop) -> None:
         self._service = service
@@ -106,7 +107,8 @@ class Connection(SMTP):
         self._watch.wait(self._limits.command_seconds, replies.TIMEOUT)
         if self._service.draining:
             await self.say(replies.SHUTTING_DOWN)
-        assert self.transport is not None
+        if self.transport is None:
+            raise SessionEnded
         self.peer = self.transport.get_extra_info("peername")[:2]
         await self._read_proxy_header()
         if self._service.has_descriptor(self.transport.get_extra_info("socket").fileno()):

@@ -1,7 +1,7 @@
 """The arguments of MAIL and RCPT, taken apart (RFC 5321 section 4.1.2). Pure.
 
-Generous with form (a missing bracket, a space after the colon, a comma in the address: real senders do that), strict with
-characters: a control character or a bidirectional mark in an envelope address has no honest use.
+Generous with form (a missing bracket, a space after the colon, a comma in the address: real senders do that), strict
+with characters: a control character or a bidirectional mark in an envelope address has no honest use.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def read_path(text: str | None, keyword: str) -> Path:
 
 
 def readable(argument: str) -> str:
-    """`argument` with octets that are no UTF-8 read as Latin-1, so that an odd sender is stored as text, not refused."""
+    """`argument`; if it is no UTF-8, then read as Latin-1, so that an odd sender is stored as text, not refused."""
     try:
         argument.encode()
     except UnicodeEncodeError:

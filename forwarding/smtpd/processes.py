@@ -46,7 +46,10 @@ class Processes:
         self._lifeline, self._parent_end = os.pipe()
 
     def run(self) -> None:
-        """Serve until SIGTERM or SIGINT; returns when all processes have ended. SIGHUP: they read the certificate anew."""
+        """Serve until SIGTERM or SIGINT; returns when all processes have ended.
+
+        SIGHUP: they read the certificate anew.
+        """
         signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         try:
             self._supervise()
@@ -107,7 +110,8 @@ class Processes:
             number = self._running.pop(pid, None)
             if number is not None:
                 self._door.forget(number)
-                log.warning("SMTP process %d ended with %d", number, os.waitstatus_to_exitcode(status))
+                code = os.waitstatus_to_exitcode(status)
+                log.log(logging.WARNING if code else logging.INFO, "SMTP process %d ended with %d", number, code)
 
     def _stop(self) -> None:
         self._close_listeners()

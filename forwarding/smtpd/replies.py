@@ -1,6 +1,7 @@
 """Every reply of the server (RFC 5321 section 4.2, enhanced codes of RFC 3463), word by word.
 
-A reply never holds text of the peer or of an exception: the first would be an injection, the second tells about our insides.
+A reply never holds text of the peer or of an exception: the first would be an injection, the second tells about our
+insides.
 """
 
 from __future__ import annotations

@@ -192,10 +192,10 @@ def test_unprintable_helo_is_stored_without_harm(server: Running) -> None:
     ("reply", "expected"), [(replies.SUSPENDED, b"450 4.2.1 "), (replies.UNKNOWN_RECIPIENT, b"550 5.1.1 ")]
 )
 def test_state_of_an_address_decides_the_reply(reply: replies.Reply, expected: bytes) -> None:
-    with receiving(directory=TableDirectory({"jobb.lillestad.se": reply})) as server:
-        with server.session().greet() as session:
-            session.command(b"MAIL FROM:<a@b.c>")
-            assert session.command(b"RCPT TO:<%s>" % RECIPIENT.encode()).startswith(expected)
+    directory = TableDirectory({"jobb.lillestad.se": reply})
+    with receiving(directory=directory) as server, server.session().greet() as session:
+        session.command(b"MAIL FROM:<a@b.c>")
+        assert session.command(b"RCPT TO:<%s>" % RECIPIENT.encode()).startswith(expected)
 
 
 def test_flood_of_one_inbox_is_put_off_and_others_are_not() -> None:

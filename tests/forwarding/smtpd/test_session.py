@@ -186,9 +186,14 @@ def test_peer_that_never_reads_is_left() -> None:
         session.reply()
         session.socket.settimeout(0.5)
         with pytest.raises((TimeoutError, ConnectionError)):
-            while True:
-                session.send(b"EHLO x\r\n" * 10_000)
+            send_for_ever(session)
         assert_empty(server)
+
+
+def send_for_ever(session: RawSession) -> None:
+    """Write commands and never read a reply."""
+    while True:
+        session.send(b"EHLO x\r\n" * 10_000)
 
 
 def assert_empty(server: Running) -> None:

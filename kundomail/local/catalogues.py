@@ -35,3 +35,7 @@ def _compile(source: Path) -> None:
     partial.write_bytes(compiled.getvalue())
     os.utime(partial, ns=(modified, modified))  # An edit while we compiled stays newer than the result.
     partial.rename(source.with_suffix(".mo"))
+
+
+if __name__ == "__main__":
+    print(f"{compile_catalogues(Path(__file__).resolve().parents[2])} catalogues compiled")

@@ -8,3 +8,7 @@ class ConversationsConfig(AppConfig):
 
     name = "conversations"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Listen to what becomes of sent mail."""
+        from conversations import deliveries  # noqa: F401  (models are loaded now)

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from django.db.models import F
+from django.db.models import F, Max
 from django.utils import timezone
 
 from conversations import live
@@ -72,6 +72,27 @@ def add_outbound(
     conversation.save()
     live.announce(conversation, "message")
     return message
+
+
+def take_back(conversation: Conversation, message: Message, *, before: dict[str, str | None]) -> None:
+    """Remove a sent mail that never left. `before` is the state the conversation had then, from `state_of`."""
+    conversation = locked(conversation)
+    message.delete()
+    conversation.message_count -= 1
+    conversation.version += 1
+    conversation.status = before["status"] or Status.UNANSWERED
+    conversation.waiting_until = _moment(before["waiting_until"])
+    conversation.unanswered_since = _moment(before["unanswered_since"])
+    newest = Message.objects.filter(conversation=conversation).aggregate(at=Max("received_at"))["at"]
+    conversation.last_activity_at = newest or conversation.created_at
+    conversation.save()
+    live.announce(conversation, "message")
+
+
+def state_of(conversation: Conversation) -> dict[str, str | None]:
+    """State and times of a conversation as JSON values, for `take_back`."""
+    times = {"waiting_until": conversation.waiting_until, "unanswered_since": conversation.unanswered_since}
+    return {"status": conversation.status, **{name: at.isoformat() if at else None for name, at in times.items()}}
 
 
 def add_note(conversation: Conversation, *, author: User, text: str) -> Message:
@@ -161,6 +182,10 @@ def _to_status(conversation: Conversation, status: str, *, at: datetime) -> None
         conversation.unanswered_since = None
     conversation.status = status
     conversation.waiting_until = None
+
+
+def _moment(written: str | None) -> datetime | None:
+    return datetime.fromisoformat(written) if written else None
 
 
 def _next_number(organization_id: int) -> int:

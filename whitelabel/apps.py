@@ -12,6 +12,6 @@ class WhitelabelConfig(AppConfig):
 
     def ready(self) -> None:
         """Keep the database's own idea of the service's mail domain up to date."""
-        from whitelabel.sender_lock import name_mail_domain  # noqa: PLC0415  (needs the settings)
+        from whitelabel.sender_lock import name_mail_domain
 
         post_migrate.connect(name_mail_domain, sender=self)

@@ -63,7 +63,7 @@ class Sink:
         self._keep = keep
         directory.mkdir(parents=True, exist_ok=True)
 
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802  (aiosmtpd's name)
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         """Keep the mail, then answer."""
         content = envelope.original_content or b""
         for recipient in envelope.rcpt_tos:

@@ -101,9 +101,7 @@ def _said(status: str, text: str) -> dict[str, object]:
 def _announce(recipient_id: int) -> None:
     """Tell open pages and the apps above. Their trouble must not undo what is stored: the mail would leave twice."""
     recipient = OutboundRecipient.objects.get(pk=recipient_id)
-    wakeups.notify(
-        wakeups.LIVE, kind="delivery", organization=recipient.organization_id, mail=recipient.mail_id
-    )
+    wakeups.notify(wakeups.LIVE, kind="delivery", organization=recipient.organization_id, mail=recipient.mail_id)
     try:
         with transaction.atomic():
             delivery_changed.send(

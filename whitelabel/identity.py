@@ -27,7 +27,8 @@ Kind = OutboundMail.Identity
 SENDING_STATES = (SenderDomain.State.ACTIVE, SenderDomain.State.DEGRADED)
 """Degraded: the claim is kept for its grace time while each mail uses what still works."""
 
-RIGHT = ("green", "note")
+RIGHT = ("green", "green_note")
+CLAIM_FIELDS = ("organization", "domain", "label", "token", "state", "active_selector", "verdicts")
 WRONG = ("red",)
 GONE_CODES = ("missing_nx", "missing_type")
 
@@ -61,6 +62,7 @@ def _activated(address: str) -> SenderAddress | None:
     return (
         SenderAddress.objects.select_related("sender_domain")
         .filter(address=address, activated_at__isnull=False, sender_domain__state__in=SENDING_STATES)
+        .only("address", *(f"sender_domain__{name}" for name in CLAIM_FIELDS))
         .first()
     )
 
@@ -104,7 +106,7 @@ def _signing_key(claim: SenderDomain) -> SigningKey | None:
     for position, key in enumerate(in_use):
         if key.selector != claim.active_selector:
             continue
-        if _verdict(claim, f"exact-{key.selector}").get("colour") in RIGHT:
+        if _verdict(claim, f"exact-{key.selector}").get("state") in RIGHT:
             return SigningKey(claim.domain, records.exact_selector(claim.token, position), key.private_key)
         if not _any_wrong(claim, (f"dkim-{key.selector}",)):
             return SigningKey(claim.subdomain, key.selector, key.private_key)
@@ -118,7 +120,7 @@ def _any_wrong(claim: SenderDomain, prefixes: Iterable[str]) -> bool:
 
 
 def _is_wrong(verdict: dict[str, Any]) -> bool:
-    return verdict.get("colour") in WRONG or verdict.get("code") in GONE_CODES
+    return verdict.get("state") in WRONG or verdict.get("code") in GONE_CODES
 
 
 def _verdict(claim: SenderDomain, key: str) -> dict[str, Any]:

@@ -110,7 +110,11 @@ def encoded_parameter(name: str, value: str) -> str:
 
 def _plain(text: str) -> bool:
     """Whether text can be written as it is: printable ASCII, nothing that looks like an encoded-word, no endless word."""
-    return bool(_PLAIN.fullmatch(text)) and "=?" not in text and max(map(len, text.split()), default=0) <= MAX_WORD_CHARACTERS
+    return (
+        bool(_PLAIN.fullmatch(text))
+        and "=?" not in text
+        and max(map(len, text.split()), default=0) <= MAX_WORD_CHARACTERS
+    )
 
 
 def _mailbox(mailbox: Mailbox) -> str:

@@ -155,7 +155,7 @@ def retry_minutes(attempts: int) -> float:
     """Minutes to wait after the attempt with this number (1, 2, …), ±20 %."""
     steps = settings.OUTBOX_RETRY_MINUTES
     minutes = steps[attempts - 1] if attempts <= len(steps) else HOUR_MINUTES
-    return minutes * random.uniform(1 - RETRY_JITTER, 1 + RETRY_JITTER)
+    return minutes * random.uniform(1 - RETRY_JITTER, 1 + RETRY_JITTER)  # noqa: S311  (nothing to guess)
 
 
 def waiting() -> int:

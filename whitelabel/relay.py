@@ -102,14 +102,15 @@ class Relay:
         self._mails = 0
         self._used_at = 0.0
 
-    def open(self) -> None:
-        """Have a session ready. Raises RelayUnavailable."""
+    def open(self) -> smtplib.SMTP:
+        """A session that is ready. Raises RelayUnavailable."""
         worn = self._mails >= self.address.mails_per_connection
         if self._smtp is not None and (worn or time.monotonic() - self._used_at > self.address.idle_seconds):
             self.close()
         if self._smtp is None:
             self._smtp = self._connect()
             self._mails, self._used_at = 0, time.monotonic()
+        return self._smtp
 
     def close(self) -> None:
         """Say goodbye, if there is somebody to say it to."""
@@ -126,9 +127,7 @@ class Relay:
         """Hand over one mail for one recipient. `content` has CRLF line ends. Raises RelayUnavailable, before MAIL."""
         if not (_ADDRESS.fullmatch(recipient) and _ADDRESS.fullmatch(envelope_sender)):
             return Reply(Outcome.REFUSED, "5.1.3", "the address cannot be written in SMTP")
-        self.open()
-        smtp = self._smtp
-        assert smtp is not None
+        smtp = self.open()
         stage = _Stage()
         try:
             with self._deadline(smtp):

@@ -1,0 +1,343 @@
+"""Writing an answer: what it starts with, and the one way by which it becomes a sent mail.
+
+`send` stores the message, its files and the finished mail in one transaction; the press of a button is named by a key, so
+that pressing twice sends once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from django.conf import settings
+from django.core.files.uploadedfile import UploadedFile
+from django.db import connection
+from django.template.defaultfilters import filesizeformat
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from conversations import addressees, blobs, quoting, subjects, timeline
+from conversations.addressees import Addressees, InvalidRecipient, Person
+from conversations.correspondence import Parent, ThreadHeaders, thread_headers
+from conversations.models import Attachment, Conversation, Draft, Message
+from conversations.outgoing_html import outgoing_html
+from conversations.signatures import signature as signature_of
+from inboxes.models import Inbox
+from organizations.models import Event, User, record
+from whitelabel import identity, keys, mime, mime_text, outbox
+from whitelabel.identity import Identity
+from whitelabel.mime_headers import Mailbox
+from whitelabel.models import OutboundMail
+
+__all__ = ["ConversationChanged", "InvalidRecipient", "Prefill", "TooLarge", "prefill", "send", "undo"]
+
+Action = Literal["reply", "reply_all", "forward"]
+Then = Literal["keep", "done", "wait"]
+
+SENT = "message.sent"
+"""Kind of the event of a mail put into the outbox; it remembers the conversation's state, for undoing."""
+
+
+class ConversationChanged(RuntimeError):
+    """Somebody wrote in the conversation after the version that was answered; the text says so to the person."""
+
+
+class TooLarge(ValueError):
+    """The mail is larger than receivers accept; the text says how large and what to do."""
+
+
+@dataclass(frozen=True)
+class Prefill:
+    """What a composer starts with. `signature` and `quoted` are what `send` will put below the text.
+
+    `attachments` are the files of a mail that is forwarded; pass them to `send` unless the person takes them away.
+    """
+
+    to: tuple[Person, ...]
+    cc: tuple[Person, ...]
+    bcc: tuple[Person, ...]
+    subject: str
+    text: str
+    identity: Identity
+    signature: str
+    quoted: str
+    attachments: tuple[Attachment, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Draft:
+    """Everything decided about a mail before it has an id."""
+
+    conversation: Conversation
+    author: User
+    action: Action
+    people: Addressees
+    subject: str
+    body: str
+    signature: str
+    quoted: str
+    answered: Message | None
+    files: tuple[mime.File, ...]
+    identity: Identity
+    at: datetime
+
+
+def prefill(conversation: Conversation, action: Action, author: User) -> Prefill:
+    """Recipients, subject, signature and quote of an answer, by the mail that is answered."""
+    answered = addressees.answered_message(conversation)
+    people = addressees.addressees_of(answered, action, addressees.own_addresses(conversation.inbox))
+    return Prefill(
+        to=people.to,
+        cc=people.cc,
+        bcc=people.bcc,
+        subject=_subject(conversation, answered, action),
+        text="",
+        identity=_identity(conversation.inbox),
+        signature=_signature(conversation.inbox, author),
+        quoted=_quoted(answered, action),
+        attachments=tuple(_files_of(answered)) if answered and action == "forward" else (),
+    )
+
+
+def send(
+    conversation: Conversation,
+    *,
+    author: User,
+    text: str,
+    to: Sequence[Person],
+    cc: Sequence[Person] = (),
+    bcc: Sequence[Person] = (),
+    subject: str | None = None,
+    attachments: Sequence[UploadedFile | Attachment] = (),
+    submission_key: UUID,
+    version: int | None,
+    include_history: bool,
+    then: Then = "keep",
+    not_before: datetime | None = None,
+    action: Action = "reply",
+) -> Message:
+    """Put a mail into the outbox and into the conversation. Call inside the organization's scope.
+
+    `text` is what the person wrote: the signature is added below it, and with `include_history` the mail answered.
+    `version` is the conversation's when the person began (None: send anyway). The same `submission_key` again gives the
+    message of the first time. `not_before` leaves time to undo or sends later; None sends at once. With the action
+    forward nothing is answered: the mail starts a thread of its own in the same conversation.
+
+    Raises ConversationChanged, InvalidRecipient and TooLarge; str() of each is a sentence for people.
+    """
+    conversation = timeline.locked(conversation)
+    if conversation.merged_into_id:
+        conversation = timeline.locked(Conversation(pk=conversation.merged_into_id))
+    sent_already = Message.objects.filter(conversation=conversation, submission_key=submission_key).first()
+    if sent_already:
+        return sent_already
+    if version is not None and version != conversation.version:
+        raise ConversationChanged(
+            _("The conversation changed while you wrote. Read what is new, then send anyway or change your answer.")
+        )
+    people = _checked_people(conversation.inbox, to, cc, bcc)
+    answered = addressees.answered_message(conversation)
+    files = _read_files(attachments)
+    draft = _Draft(
+        conversation=conversation,
+        author=author,
+        action=action,
+        people=people,
+        subject=_subject(conversation, answered, action) if subject is None else subject,
+        body=mime_text.clean(text).strip("\n"),
+        signature=_signature(conversation.inbox, author),
+        quoted=_quoted(answered, action) if include_history or action == "forward" else "",
+        answered=answered,
+        files=files,
+        identity=_identity(conversation.inbox),
+        at=timezone.now(),
+    )
+    return _send(draft, submission_key, then, not_before)
+
+
+def undo(message: Message, actor: User) -> bool:
+    """Take a mail back that has not been sent yet; its text becomes the actor's draft. False when it is too late."""
+    conversation = timeline.locked(message.conversation)
+    message = Message.objects.select_related("outbound").filter(pk=message.pk).first() or message
+    if message.outbound is None or not outbox.cancel(message.outbound):
+        return False
+    written = "".join(message.text[start:end] for start, end, kind in message.ranges if kind == "visible")
+    Draft.objects.update_or_create(
+        conversation=conversation,
+        author=actor,
+        kind=Message.Kind.OUTBOUND,
+        defaults={"text": written, "to": message.to, "cc": message.cc, "bcc": message.bcc},
+    )
+    sent = Event.objects.filter(kind=SENT, subject_type="message", subject_id=message.pk).get()
+    timeline.take_back(conversation, message, before=sent.data["before"])
+    record("message.taken_back", conversation, actor=actor, number=conversation.number)
+    return True
+
+
+def _send(draft: _Draft, submission_key: UUID, then: Then, not_before: datetime | None) -> Message:
+    message_pk = _reserve_message_id()
+    thread = _thread(draft, message_pk)
+    text, ranges = _assembled(draft)
+    mail = _enqueue(draft, thread, text, not_before or draft.at)
+    message = Message(
+        pk=message_pk,
+        kind=Message.Kind.OUTBOUND,
+        author=draft.author,
+        from_name=draft.identity.from_name[:300],
+        from_address=draft.identity.from_address,
+        reply_to=[{"name": "", "address": draft.identity.reply_to}] if draft.identity.reply_to else [],
+        to=list(draft.people.to),
+        cc=list(draft.people.cc),
+        bcc=list(draft.people.bcc),
+        subject=draft.subject[:1000],
+        text=text,
+        ranges=ranges,
+        message_id=thread.message_id.strip("<>"),
+        in_reply_to=[thread.in_reply_to.strip("<>")] if thread.in_reply_to else [],
+        references=[reference.strip("<>") for reference in thread.references],
+        thread_index=thread.guid,
+        thread_topic=thread.thread_topic[:1000],
+        outbound=mail,
+        submission_key=submission_key,
+        received_at=draft.at,
+        date_header=draft.at,
+    )
+    before = timeline.state_of(draft.conversation)
+    timeline.add_outbound(draft.conversation, message, _attachments(draft.files), then=then)
+    record(SENT, message, actor=draft.author, before=before)
+    return message
+
+
+def _enqueue(draft: _Draft, thread: ThreadHeaders, text: str, not_before: datetime) -> OutboundMail:
+    letter = mime.Letter(
+        sender=Mailbox("", draft.identity.from_address),
+        to=_mailboxes(draft.people.to),
+        cc=_mailboxes(draft.people.cc),
+        subject=draft.subject,
+        text=text,
+        html=outgoing_html(draft.body, draft.signature, draft.quoted, thread.marker),
+        files=draft.files,
+        date=timezone.localtime(draft.at),
+        message_id=thread.message_id,
+        in_reply_to=thread.in_reply_to,
+        references=thread.references,
+        thread_topic=thread.thread_topic,
+        thread_index=thread.thread_index,
+        extra=(("X-Kundo-Msg", thread.message_id.strip("<>").partition("@")[0]), ("X-Kundo-Loop", thread.loop)),
+    )
+    try:
+        return outbox.enqueue(draft.identity, letter, draft.people.everyone, not_before=not_before)
+    except outbox.MessageTooLarge as error:
+        raise TooLarge(_too_large(error.octets, error.limit)) from error
+
+
+def _thread(draft: _Draft, message_pk: int) -> ThreadHeaders:
+    answered = draft.answered if draft.action != "forward" else None
+    return thread_headers(
+        keys.token_keys(),
+        organization_id=draft.conversation.organization_id,
+        conversation_id=draft.conversation.pk,
+        message_id=message_pk,
+        sending_domain=draft.identity.return_path_domain,
+        subject=draft.subject,
+        parent=_parent(answered) if answered else None,
+        started=draft.conversation.created_at,
+        at=draft.at,
+    )
+
+
+def _parent(message: Message) -> Parent:
+    return Parent(message.message_id, tuple(message.references), message.thread_index, message.thread_topic)
+
+
+def _assembled(draft: _Draft) -> tuple[str, list[list[int | str]]]:
+    """The whole plain text, and which parts of it are written, signature and quoted."""
+    pieces = [("visible", draft.body)]
+    if draft.signature:
+        pieces.append(("signature", f"\n\n{mime_text.SIGNATURE_SEPARATOR}\n{draft.signature}"))
+    if draft.quoted:
+        pieces.append(("quoted", f"\n\n{draft.quoted}"))
+    text, ranges = "", []
+    for kind, piece in pieces:
+        start = len(text)
+        text += mime_text.clean(piece)
+        ranges.append([start, len(text), kind])
+    return text, ranges
+
+
+def _subject(conversation: Conversation, answered: Message | None, action: Action) -> str:
+    subject = (answered.subject if answered else "") or conversation.subject
+    return subjects.forward_subject(subject) if action == "forward" else subjects.reply_subject(subject)
+
+
+def _identity(inbox: Inbox) -> Identity:
+    return identity.choose(inbox.address, inbox.service_address, inbox.name)
+
+
+def _signature(inbox: Inbox, author: User) -> str:
+    return mime_text.clean(
+        signature_of(author.signature, inbox.signature, name=author.display_name, title=author.title)
+    )
+
+
+def _quoted(answered: Message | None, action: Action) -> str:
+    if answered is None:
+        return ""
+    return quoting.forward_quote(answered) if action == "forward" else quoting.reply_quote(answered)
+
+
+def _checked_people(inbox: Inbox, to: Sequence[Person], cc: Sequence[Person], bcc: Sequence[Person]) -> Addressees:
+    own = addressees.own_addresses(inbox)
+    people = Addressees(*(addressees.checked(some, own) for some in (to, cc, bcc)))
+    if not people.everyone:
+        raise InvalidRecipient(_("The mail has no recipient. Write at least one address."))
+    return people
+
+
+def _mailboxes(people: Sequence[Person]) -> tuple[Mailbox, ...]:
+    return tuple(Mailbox(person["name"], person["address"]) for person in people)
+
+
+def _files_of(message: Message) -> Sequence[Attachment]:
+    return list(Attachment.objects.filter(message=message).order_by("position", "id"))
+
+
+def _read_files(attachments: Sequence[UploadedFile | Attachment]) -> tuple[mime.File, ...]:
+    files = tuple(_read_file(attachment) for attachment in attachments)
+    size = sum(len(file.content) for file in files)
+    if size > settings.ATTACHMENT_UPLOAD_OCTETS:
+        raise TooLarge(_too_large(size, settings.ATTACHMENT_UPLOAD_OCTETS))
+    return files
+
+
+def _read_file(attachment: UploadedFile | Attachment) -> mime.File:
+    if isinstance(attachment, Attachment):
+        content, content_type = bytes(attachment.blob.content), attachment.content_type
+    else:
+        attachment.seek(0)
+        content, content_type = attachment.read(), attachment.content_type or ""
+    return mime.File(mime.file_name(attachment.name or ""), mime.content_type_of(content_type), content)
+
+
+def _attachments(files: Sequence[mime.File]) -> list[Attachment]:
+    stored = blobs.store([file.content for file in files])
+    return [
+        Attachment(blob=blob, name=file.name, content_type=file.content_type, size=len(file.content))
+        for file, blob in zip(files, stored, strict=True)
+    ]
+
+
+def _too_large(octets: int, limit: int) -> str:
+    return _(
+        "The mail is %(size)s with its files, and receivers accept at most %(limit)s. Take a file away, or send a link to it."
+    ) % {"size": filesizeformat(octets), "limit": filesizeformat(limit)}
+
+
+def _reserve_message_id() -> int:
+    """The next id of a message: it is part of the mail's Message-ID, so it must be known before the row is written."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT nextval(pg_get_serial_sequence('conversations_message', 'id'))")
+        return int(cursor.fetchone()[0])

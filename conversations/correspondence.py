@@ -1,0 +1,102 @@
+"""Headers that keep an answer in its conversation, in every program: ours, threading by References, and Outlook. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from conversations.subjects import topic
+from whitelabel import tokens
+
+NO_ID_MARK = "@no-id."
+"""Ids we made up for mail that came without one: nobody else knows them."""
+
+_FILETIME_EPOCH_SECONDS = 11_644_473_600  # 1601-01-01 to 1970-01-01
+_FILETIME_TICKS = 10_000_000  # a second
+
+
+@dataclass(frozen=True)
+class Parent:
+    """What is needed of the mail that is answered; ids without angle brackets, `thread_index` the GUID in hex."""
+
+    message_id: str = ""
+    references: tuple[str, ...] = ()
+    thread_index: str = ""
+    thread_topic: str = ""
+
+
+@dataclass(frozen=True)
+class ThreadHeaders:
+    """Ids with angle brackets; `thread_index` is the header's octets, `guid` its GUID in hex."""
+
+    message_id: str
+    in_reply_to: str
+    references: tuple[str, ...]
+    thread_topic: str
+    thread_index: bytes
+    guid: str
+    marker: str
+    loop: str
+
+
+def thread_headers(
+    keys: tokens.TokenKeys,
+    *,
+    organization_id: int,
+    conversation_id: int,
+    message_id: int,
+    sending_domain: str,
+    subject: str,
+    parent: Parent | None,
+    started: datetime,
+    at: datetime,
+) -> ThreadHeaders:
+    """The thread headers of one mail. Without a parent (a new or forwarded mail) only our own anchor is referred to.
+
+    The anchor, a second id signed by us, stands in every References: the conversation is found by it even where a
+    provider has rewritten our Message-ID.
+    """
+    own = tokens.sign_message_id(keys, tokens.MessageIdToken(organization_id, conversation_id, message_id))
+    anchor = tokens.sign_message_id(keys, tokens.MessageIdToken(organization_id, conversation_id))
+    parent_id = parent.message_id if parent and NO_ID_MARK not in parent.message_id else ""
+    earlier = [i for i in (parent.references if parent else ()) if NO_ID_MARK not in i]
+    guid = (parent.thread_index if parent else "") or hashlib.sha256(anchor.encode()).hexdigest()[:32]
+    return ThreadHeaders(
+        message_id=f"<{own}@{sending_domain}>",
+        in_reply_to=_bracketed(parent_id),
+        references=_references(earlier, f"{anchor}@{sending_domain}", parent_id),
+        thread_topic=(parent.thread_topic if parent else "") or topic(subject),
+        thread_index=thread_index(bytes.fromhex(guid), started, at, salt=message_id),
+        guid=guid,
+        marker=tokens.sign_marker(keys, tokens.MarkerToken(organization_id, conversation_id, message_id)),
+        loop=tokens.sign_loop(keys, tokens.LoopToken(organization_id, message_id)),
+    )
+
+
+def thread_index(guid: bytes, started: datetime, at: datetime, *, salt: int) -> bytes:
+    """Outlook's Thread-Index ([MS-OXOMSG] 2.2.1.3): 22 octets with the conversation's GUID and one block for this mail."""
+    begin, now = _filetime(started), max(_filetime(at), _filetime(started))
+    header = b"\x01" + begin.to_bytes(8, "big")[1:6] + guid
+    elapsed = now - begin
+    long_ago = elapsed >> 49 > 0
+    block = (elapsed >> 23 if long_ago else elapsed >> 18) & 0x7FFFFFFF
+    return header + ((long_ago << 31) | block).to_bytes(4, "big") + bytes([salt & 0xFF])
+
+
+def _references(earlier: Sequence[str], anchor: str, parent_id: str) -> tuple[str, ...]:
+    """The parent last, as RFC 5322 section 3.6.4 asks; the anchor before it, unless it is there already."""
+    local_part = anchor.partition("@")[0]
+    ids = [i for i in earlier if i != parent_id]
+    if not any(local_part in i for i in ids):
+        ids.append(anchor)
+    return tuple(_bracketed(i) for i in [*ids, parent_id] if i)
+
+
+def _bracketed(message_id: str) -> str:
+    return f"<{message_id.strip('<>')}>" if message_id else ""
+
+
+def _filetime(at: datetime) -> int:
+    return int((at.timestamp() + _FILETIME_EPOCH_SECONDS) * _FILETIME_TICKS)

@@ -5,8 +5,6 @@ VENV := .venv/bin/python
 # One word for the shell even when the checkout's path contains a space: everything is relative to it.
 INSTALL := $(PYTHON) -m kundomail.local.bootstrap
 
-.PHONY: run test test-slow lint format lock bench screenshots clean
-
 run:
 	@$(PYTHON) manage.py up
 
@@ -16,19 +14,27 @@ test: dev
 test-slow: dev
 	$(VENV) -m pytest -m slow
 
-lint: export KUNDOMAIL_LOCAL = 1
-lint: dev
+# One target for each check, so that `make -k lint` runs the rest after a failure.
+LINTS := lint-code lint-format lint-types lint-templates lint-imports lint-migrations
+lint: $(LINTS)
+$(LINTS): export KUNDOMAIL_LOCAL = 1
+$(LINTS): dev
+lint-code:
 	$(VENV) -m ruff check .
+lint-format:
 	$(VENV) -m ruff format --check .
+lint-types:
 	$(VENV) -m mypy
-	$(VENV) -m djlint --quiet --check --lint templates
-	.venv/bin/lint-imports
-	$(VENV) manage.py makemigrations --check --dry-run
+lint-templates:
+	$(VENV) -m djlint --quiet --lint templates
+lint-imports:
+	.venv/bin/lint-imports --no-logo
+lint-migrations:
+	$(VENV) -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 
 format: dev
 	$(VENV) -m ruff check --fix .
 	$(VENV) -m ruff format .
-	$(VENV) -m djlint --quiet --reformat templates
 
 # Newest versions that pyproject.toml allows, with hashes and without any address. Set UV_DEFAULT_INDEX for an index
 # of your own.
@@ -51,6 +57,7 @@ screenshots: dev
 clean:
 	$(PYTHON) -m kundomail.local.cleaning
 
-.PHONY: dev
 dev:
 	@$(INSTALL) dev
+
+.PHONY: run test test-slow lint $(LINTS) format lock bench screenshots clean dev

@@ -57,7 +57,7 @@ class Subscription:
         """The next hint, or None after `timeout` seconds without one."""
         try:
             return await asyncio.wait_for(self._hints.get(), timeout)
-        except asyncio.TimeoutError:
+        except TimeoutError:
             return None
 
 

@@ -59,7 +59,7 @@ def claim(limit: int) -> list[Claim]:
 def postpone(claim: Claim, reason: str) -> None:
     """Filing failed: try again later (FILING_RETRY_MINUTES, ±20 %), and say why."""
     steps = settings.FILING_RETRY_MINUTES
-    minutes = steps[min(claim.attempts, len(steps)) - 1] * random.uniform(0.8, 1.2)
+    minutes = steps[min(claim.attempts, len(steps)) - 1] * random.uniform(0.8, 1.2)  # noqa: S311 - spreads load, hides nothing
     with scope.queue():
         Delivery.queue.filter(pk=claim.delivery_id, state=Delivery.State.ACCEPTED).update(
             lease_until=None, next_attempt_at=timezone.now() + timedelta(minutes=minutes), reason=reason[:300]

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from inboxes import views
+from inboxes import sender, views
 
 app_name = "inboxes"
 urlpatterns = [
@@ -11,4 +11,12 @@ urlpatterns = [
     path("settings/inboxes/<int:inbox>/", views.general, name="general"),
     path("settings/inboxes/<int:inbox>/receive/", views.receive, name="receive"),
     path("settings/inboxes/<int:inbox>/signature/", views.signature, name="signature"),
+    path("settings/inboxes/<int:inbox>/receive/sender/", sender.sender, name="sender"),
+    path("settings/inboxes/<int:inbox>/receive/sender/records/", sender.records, name="sender_records"),
+    path("settings/inboxes/<int:inbox>/receive/sender/check/", sender.check, name="sender_check"),
+    path("settings/inboxes/<int:inbox>/receive/sender/activate/", sender.activate, name="sender_activate"),
+    path("settings/inboxes/<int:inbox>/receive/sender/deactivate/", sender.deactivate, name="sender_deactivate"),
+    path("settings/inboxes/<int:inbox>/receive/sender/records.<slug:form>", sender.export, name="sender_export"),
+    path("settings/inboxes/<int:inbox>/receive/sender/links/", sender.create_link, name="sender_create_link"),
+    path("settings/inboxes/<int:inbox>/receive/sender/links/<int:pk>/", sender.revoke_link, name="sender_revoke_link"),
 ]

@@ -12,6 +12,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("language/", organizations.set_language_preference, name="set_language_preference"),
     path("new/", organizations.new_organization, name="new_organization"),
     path("invite/<str:token>/", organizations.invitation, name="invitation"),
+    path("", include("whitelabel.urls")),
+    path("content/", include("conversations.content_urls")),
     path("health/live/", health.live, name="health_live"),
     path("health/ready/", health.ready, name="health_ready"),
 ]
@@ -24,4 +26,5 @@ if settings.LOCAL:
 urlpatterns += [
     path("<slug:organization_slug>/", include("organizations.urls")),
     path("<slug:organization_slug>/", include("inboxes.urls")),
+    path("<slug:organization_slug>/", include("conversations.urls")),
 ]

@@ -119,7 +119,11 @@ class SenderAddress(TenantModel):
     address = models.EmailField(max_length=320)
     activated_at = models.DateTimeField(null=True)
     activated_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
-    evidence = models.JSONField(default=dict, help_text="answers and the verified probe at activation")
+    evidence = models.JSONField(default=dict, help_text="what activation was based on: answers and the verified probe")
+    requested_at = models.DateTimeField(null=True, help_text="Activate was pressed; the next check that starts decides")
+    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    requested_seq = models.PositiveBigIntegerField(default=0, help_text="the claim's check_seq then; an older check decides nothing")
+    failure = models.CharField(max_length=40, blank=True, help_text="why the last activation changed nothing")
 
     objects = OrganizationManager()
 

@@ -1,8 +1,9 @@
 import django.db.models.deletion
-import organizations.scope
-import organizations.tenancy
 from django.conf import settings
 from django.db import migrations, models
+
+import organizations.scope
+import organizations.tenancy
 
 
 class Migration(migrations.Migration):

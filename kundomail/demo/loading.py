@@ -16,7 +16,7 @@ from organizations.founding import found_organization, memberships_of
 from organizations.models import Membership, User
 
 ORGANIZATION = "Lillestad"
-PASSWORD = "lillestad-demo-2026"
+PASSWORD = "lillestad-demo-2026"  # noqa: S105 - public on purpose: local mode only
 ADMIN, AGENT = "anna@lillestad.example", "erik@lillestad.example"
 INBOXES = ((JOBS, "Lillestad, Jobb"), (INFO, "Lillestad, Kontaktcenter"))
 COMMON_SIGNATURE = "{name}\n{title}\nLillestads kommun\nTelefon 0500-12 34 00"

@@ -1,7 +1,8 @@
 import django.db.models.deletion
-import organizations.scope
 from django.conf import settings
 from django.db import migrations, models
+
+import organizations.scope
 
 
 class Migration(migrations.Migration):

@@ -137,8 +137,7 @@ def test_an_unscoped_query_raises_in_a_thread_of_a_scope(two_towns):
 
 def test_a_second_organization_cannot_be_opened_inside_the_first(two_towns):
     with scope.organization(two_towns[0].organization), pytest.raises(scope.OrganizationSwitch):
-        with scope.organization(two_towns[1].organization):
-            pass
+        scope.organization(two_towns[1].organization).__enter__()
 
 
 # --- lock two: row-level security --------------------------------------------------------------------------------------
@@ -164,7 +163,7 @@ def test_after_a_scope_nothing_is_left_open(two_towns):
 
 def test_after_an_error_in_a_scope_nothing_is_left_open(two_towns):
     with pytest.raises(ZeroDivisionError), scope.organization(two_towns[0].organization):
-        1 / 0
+        raise ZeroDivisionError
     assert visible(Conversation) == 0
 
 
@@ -177,11 +176,10 @@ def test_a_row_cannot_be_written_for_another_organization(two_towns):
 
 def test_another_organizations_row_cannot_be_referenced(two_towns):
     first, second = two_towns
-    with scope.organization(first.organization), pytest.raises(IntegrityError):
-        with transaction.atomic():
-            ServiceAddress.objects.create(inbox_id=second.inbox.pk, local_key="stolen.key", is_primary=False)
-            with connection.cursor() as cursor:
-                cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    with scope.organization(first.organization), pytest.raises(IntegrityError), transaction.atomic():
+        ServiceAddress.objects.create(inbox_id=second.inbox.pk, local_key="stolen.key", is_primary=False)
+        with connection.cursor() as cursor:
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
 
 
 def test_another_organizations_rows_cannot_be_changed_or_deleted(two_towns):
@@ -212,6 +210,5 @@ def test_events_can_only_be_added(two_towns):
         assert Event.objects.count() > 0
         with pytest.raises(Exception, match="append-only"), transaction.atomic():
             Event.objects.update(kind="rewritten")
-        with pytest.raises(Exception, match="append-only"), transaction.atomic():
-            with connection.cursor() as cursor:
-                cursor.execute("DELETE FROM organizations_event")
+        with pytest.raises(Exception, match="append-only"), transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("DELETE FROM organizations_event")

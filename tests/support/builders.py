@@ -5,9 +5,10 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass
 
+from django.utils import timezone
+
 from conversations import timeline
 from conversations.models import Contact, Conversation, Message
-from django.utils import timezone
 from inboxes.creating import create_inbox
 from inboxes.models import Inbox
 from organizations import scope

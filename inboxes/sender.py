@@ -1,0 +1,150 @@
+"""Change sender address: the page of one inbox. The records and their checking belong to whitelabel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from inboxes.models import Inbox
+from organizations.models import Event
+from organizations.permissions import admin_required
+from whitelabel import activation, claims, links, record_export, schedule
+from whitelabel.models import SenderAddress, SenderDomain
+from whitelabel.presenting import event_text, records_page
+
+EXPORTS = {
+    "zone": (record_export.zone_file, "text/plain; charset=utf-8"),
+    "csv": (record_export.csv_table, "text/csv; charset=utf-8"),
+    "txt": (record_export.plain_text, "text/plain; charset=utf-8"),
+}
+HISTORY_ROWS = 20
+
+
+def sender(request: HttpRequest, organization_slug: str, inbox: int) -> HttpResponse:
+    """The whole page. Admins who open it start the domain's claim; agents read."""
+    found = get_object_or_404(Inbox, pk=inbox)
+    claim = SenderDomain.objects.filter(domain=found.domain).first()
+    if claim is None and request.membership.is_admin:  # type: ignore[attr-defined]
+        claim = claims.start(found.domain, actor=request.user)  # type: ignore[arg-type]  # members only get here
+    if claim is not None:
+        schedule.watch(claim)
+    return render(request, "inboxes/sender.html", _context(request, found, claim))
+
+
+def records(request: HttpRequest, organization_slug: str, inbox: int) -> HttpResponse:
+    """The part of the page that changes by itself: 204 while it has not, and a sign of life from the open page."""
+    found, claim = _claimed(inbox)
+    schedule.watch(claim)
+    context = _context(request, found, claim)
+    if request.GET.get("seen") == context["page"].digest:
+        return HttpResponse(status=204)
+    return render(request, "inboxes/sender_live.html", context)
+
+
+@require_POST
+def check(request: HttpRequest, organization_slug: str, inbox: int) -> HttpResponse:
+    """Check now."""
+    found, claim = _claimed(inbox)
+    if not schedule.check_soon(claim):
+        messages.info(request, _("A check was made just now. The page shows its result."))
+    return redirect("inboxes:sender", organization_slug, found.pk)
+
+
+@require_POST
+@admin_required
+def activate(request: HttpRequest, organization_slug: str, inbox: int) -> HttpResponse:
+    """Ask for activation; the next check decides and the page shows the outcome."""
+    found, claim = _claimed(inbox)
+    version = request.POST.get("record_version", "")
+    try:
+        activation.request(
+            claim,
+            found.address,
+            actor=request.user,  # type: ignore[arg-type]  # members only get here
+            record_version=int(version) if version.isdigit() else 0,
+        )
+    except activation.ActivationRefused as refused:
+        messages.error(request, str(refused))
+    return redirect("inboxes:sender", organization_slug, found.pk)
+
+
+@require_POST
+@admin_required
+def deactivate(request: HttpRequest, organization_slug: str, inbox: int) -> HttpResponse:
+    """Go back to the service address."""
+    found, _claim = _claimed(inbox)
+    address = get_object_or_404(SenderAddress, address=found.address, activated_at__isnull=False)
+    claims.deactivate(address, actor=request.user)  # type: ignore[arg-type]  # members only get here
+    text = _("New mail from %(inbox)s leaves from %(address)s again.")
+    messages.success(request, text % {"inbox": found.name, "address": found.service_address})
+    return redirect("inboxes:sender", organization_slug, found.pk)
+
+
+def export(request: HttpRequest, organization_slug: str, inbox: int, form: str) -> HttpResponse:
+    """Download the records as zone file lines, CSV or plain text."""
+    _found, claim = _claimed(inbox)
+    if form not in EXPORTS:
+        raise Http404
+    write, content_type = EXPORTS[form]
+    response = HttpResponse(write(claims.records_of(claim)), content_type=content_type)
+    response.headers["Content-Disposition"] = f'attachment; filename="{claim.domain}.{form}"'
+    return response
+
+
+@require_POST
+@admin_required
+def create_link(request: HttpRequest, organization_slug: str, inbox: int) -> HttpResponse:
+    """Make a link for IT; it is shown this once."""
+    found, claim = _claimed(inbox)
+    link, token = links.create(claim, actor=request.user)  # type: ignore[arg-type]  # members only get here
+    context = _context(request, found, claim) | {
+        "new_link": settings.SITE_URL + links.path(token),
+        "new_link_row": link,
+    }
+    return render(request, "inboxes/sender.html", context)
+
+
+@require_POST
+@admin_required
+def revoke_link(request: HttpRequest, organization_slug: str, inbox: int, pk: int) -> HttpResponse:
+    """Close a link for IT."""
+    found, claim = _claimed(inbox)
+    links.revoke(claim, pk, actor=request.user)  # type: ignore[arg-type]  # members only get here
+    return redirect("inboxes:sender", organization_slug, found.pk)
+
+
+def _claimed(inbox: int) -> tuple[Inbox, SenderDomain]:
+    found = get_object_or_404(Inbox, pk=inbox)
+    return found, get_object_or_404(SenderDomain, domain=found.domain)
+
+
+def _context(request: HttpRequest, inbox: Inbox, claim: SenderDomain | None) -> dict[str, Any]:
+    own = SenderAddress.objects.select_related("activated_by").filter(address=inbox.address).first()
+    shared = Inbox.objects.filter(address__endswith=f"@{inbox.domain}").order_by("name").values_list("name", flat=True)
+    return {
+        "inbox": inbox,
+        "service_address": inbox.service_address,
+        "claim": claim,
+        "page": records_page(claim) if claim else None,
+        "sender": own,
+        "failure": activation.failure_text(own) if own else "",
+        "shared": list(shared),
+        "links": links.open_links(claim) if claim else [],
+        "history": _history(claim, own),
+        "may_edit": request.membership.is_admin,  # type: ignore[attr-defined]
+    }
+
+
+def _history(claim: SenderDomain | None, own: SenderAddress | None) -> list[tuple[Event, str]]:
+    if claim is None:
+        return []
+    about_claim = Event.objects.filter(subject_type="senderdomain", subject_id=claim.pk)
+    about_own = Event.objects.filter(subject_type="senderaddress", subject_id=own.pk if own else 0)
+    events = (about_claim | about_own).select_related("actor").order_by("-at", "-pk")[:HISTORY_ROWS]
+    return [(event, event_text(event)) for event in events]

@@ -1,0 +1,106 @@
+"""The sections of the settings pages, as one table of URL names.
+
+Settings pages belong to different apps and are put together here by name, never by import. An entry whose URL name
+does not exist (yet), or that needs an inbox when the page has none, is left out.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from django.urls import NoReverseMatch, reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+
+@dataclass(frozen=True)
+class Section:
+    """One entry of the settings navigation.
+
+    `needs` names the URL arguments taken from the page; the entry is shown only where all of them are known.
+    """
+
+    url_name: str
+    label: str | Promise
+    icon: str
+    needs: tuple[str, ...] = ("organization_slug",)
+
+
+@dataclass(frozen=True)
+class SectionGroup:
+    """Sections under one heading; an empty heading shows none."""
+
+    label: str | Promise
+    sections: tuple[Section, ...]
+
+
+@dataclass(frozen=True)
+class Link:
+    """A section resolved for one page."""
+
+    url: str
+    label: str | Promise
+    icon: str
+    current: bool
+
+
+@dataclass(frozen=True)
+class LinkGroup:
+    """A group with at least one link."""
+
+    label: str | Promise
+    links: tuple[Link, ...]
+
+
+INBOX = ("organization_slug", "inbox")
+
+SETTINGS: tuple[SectionGroup, ...] = (
+    SectionGroup(
+        _("Organization"),
+        (
+            Section("inboxes:index", _("Inboxes"), "inbox"),
+            Section("organizations:members", _("Users"), "users"),
+            Section("organizations:settings", _("Organization"), "building-2"),
+        ),
+    ),
+    SectionGroup(
+        _("Inbox"),
+        (
+            Section("inboxes:general", _("General"), "sliders-horizontal", INBOX),
+            Section("inboxes:receive", _("Send & receive"), "arrow-left-right", INBOX),
+            Section("inboxes:signature", _("Signature"), "signature", INBOX),
+        ),
+    ),
+    SectionGroup(
+        _("My profile"),
+        (
+            Section("organizations:profile", _("Profile"), "user-round"),
+            Section("account_email", _("Email address"), "at-sign", ()),
+            Section("account_change_password", _("Password"), "key-round", ()),
+        ),
+    ),
+)
+
+
+def _link(section: Section, arguments: Mapping[str, object], path: str) -> Link | None:
+    if any(name not in arguments for name in section.needs):
+        return None
+    try:
+        url = reverse(section.url_name, kwargs={name: arguments[name] for name in section.needs})
+    except NoReverseMatch:
+        return None
+    return Link(url, section.label, section.icon, current=path.startswith(url))
+
+
+def _longest_only(links: Iterable[Link]) -> tuple[Link, ...]:
+    """Keep one entry current: where several URLs are a prefix of the path, the longest names the page."""
+    links = tuple(links)
+    longest = max((len(link.url) for link in links if link.current), default=0)
+    return tuple(Link(link.url, link.label, link.icon, link.current and len(link.url) == longest) for link in links)
+
+
+def settings_links(arguments: Mapping[str, object], path: str) -> list[LinkGroup]:
+    """Resolve SETTINGS for one page: URL arguments by name (`organization_slug`, `inbox`) and the path being shown."""
+    found = [(group, [_link(section, arguments, path) for section in group.sections]) for group in SETTINGS]
+    links = [(group, [link for link in row if link is not None]) for group, row in found]
+    kept = iter(_longest_only(link for _group, row in links for link in row))
+    return [LinkGroup(group.label, tuple(next(kept) for _link in row)) for group, row in links if row]

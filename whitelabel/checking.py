@@ -1,0 +1,85 @@
+"""Carrying out checks: the survey asks the DNS, the diagnosis judges, the claim keeps the result."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.utils import timezone
+
+from organizations import scope
+from whitelabel import activation, claims, schedule
+from whitelabel.diagnosis.judging import diagnose
+from whitelabel.diagnosis.values import Verdict
+from whitelabel.models import SenderDomain
+from whitelabel.records import ExpectedRecord
+from whitelabel.schedule import DueCheck
+from whitelabel.survey.settings import SurveySettings
+from whitelabel.survey.surveying import survey
+from whitelabel.survey.values import Survey
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A check that is about to ask: what is expected of which domain."""
+
+    due: DueCheck
+    domain: str
+    expected: tuple[ExpectedRecord, ...]
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A check that has its answers."""
+
+    prepared: Prepared
+    survey: Survey
+    verdicts: tuple[Verdict, ...]
+
+
+def check_due() -> int:
+    """Check every domain that is due; returns how many were checked."""
+    prepared = [_prepare(due) for due in schedule.take_due(settings.SENDER_CHECK_BATCH)]
+    if not prepared:
+        return 0
+    for checked in asyncio.run(_ask_all(prepared)):
+        _keep(checked)
+    return len(prepared)
+
+
+def _prepare(due: DueCheck) -> Prepared:
+    with scope.organization(due.organization_id):
+        claim = SenderDomain.objects.get(pk=due.claim_id)
+        return Prepared(due, claim.domain, claims.records_of(claim))
+
+
+async def _ask_all(prepared: Sequence[Prepared]) -> list[Checked]:
+    """All domains at once; a check that fails for a reason of ours is logged and comes again when its lease ends."""
+    limits = SurveySettings.from_django(settings)
+    results = await asyncio.gather(*(_ask(check, limits) for check in prepared), return_exceptions=True)
+    for check, result in zip(prepared, results, strict=True):
+        if isinstance(result, BaseException):
+            log.error("the check of sender domain %s failed", check.due.claim_id, exc_info=result)
+    return [result for result in results if isinstance(result, Checked)]
+
+
+async def _ask(check: Prepared, limits: SurveySettings) -> Checked:
+    answers = await survey(check.expected, check.domain, settings=limits)
+    return Checked(check, answers, diagnose(answers, check.expected))
+
+
+def _keep(checked: Checked) -> None:
+    due = checked.prepared.due
+    with scope.organization(due.organization_id):
+        # A slow check must never overwrite what a newer one found.
+        claim = SenderDomain.objects.select_for_update().filter(pk=due.claim_id, check_seq=due.seq).first()
+        if claim is None:
+            return
+        names = [server.name for server in checked.survey.cut.servers]
+        claims.record_check(claim, checked.verdicts, nameservers=sorted(set(names)), now=timezone.now())
+        activation.finish_requested(claim, checked.survey)

@@ -1,0 +1,189 @@
+"""The only module that changes a sender domain's claim: how it starts, what a check does to it, how it ends.
+
+States (SenderDomain.State)
+
+    pending ──all required records right──▶ ready ──an address is activated──▶ active
+       ▲ ◀──────a record is not right──────────┘                                │ a record definitely wrong, twice
+       └─ stopped after 14 days without success; opening the page restarts      ▼
+                                                  suspended ◀──72 hours── degraded ──right again──▶ active
+    lapsed: the domain itself is gone; a new claim is needed
+"""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from organizations import wakeups
+from organizations.models import User, record
+from whitelabel import keys, schedule
+from whitelabel.diagnosis.values import Finding, Verdict
+from whitelabel.models import DkimKey, SenderAddress, SenderDomain
+from whitelabel.records import ClaimFacts, ExpectedRecord, expected_records
+
+State = SenderDomain.State
+
+SELECTORS = ("k1", "k2")
+TOKEN_OCTETS = 16
+IN_USE = (State.ACTIVE, State.DEGRADED)
+RIGHT = ("green", "green_note")
+LAPSED_CODES = frozenset({"zone_gone"})
+
+
+def start(domain: str, *, actor: User | None) -> SenderDomain:
+    """The organization's claim for a domain (A-label), made with token and keys if there is none yet."""
+    existing = SenderDomain.objects.filter(domain=domain).first()
+    if existing is not None:
+        return existing
+    try:
+        with transaction.atomic():
+            claim = SenderDomain.objects.create(
+                domain=domain,
+                label=settings.SENDER_SUBDOMAIN_LABEL,
+                token=new_token(),
+                created_by=actor,
+                next_check_at=timezone.now(),
+            )
+            for selector in SELECTORS:
+                keys.create(claim, selector)
+    except IntegrityError:  # two admins opened the page at once
+        return SenderDomain.objects.get(domain=domain)
+    record("sender_domain.started", claim, actor=actor, domain=domain)
+    return claim
+
+
+def new_token() -> str:
+    """128 random bits as 26 base32 characters; never reissued."""
+    return base64.b32encode(secrets.token_bytes(TOKEN_OCTETS)).decode().rstrip("=").lower()
+
+
+def facts(claim: SenderDomain) -> ClaimFacts:
+    """What the records of the claim depend on. Call inside the organization's scope."""
+    in_use = DkimKey.objects.filter(sender_domain=claim, retired_at=None).order_by("selector")
+    return ClaimFacts(
+        domain=claim.domain,
+        label=claim.label,
+        token=claim.token,
+        dkim=tuple(in_use.values_list("selector", "public_key")),
+        mail_domain=settings.MAIL_DOMAIN,
+    )
+
+
+def records_of(claim: SenderDomain) -> tuple[ExpectedRecord, ...]:
+    """The records IT staff should publish, in the order they are shown. The exact-domain keys come when DMARC needs them."""
+    return expected_records(facts(claim), exact_domain=needs_exact_domain(claim))
+
+
+def needs_exact_domain(claim: SenderDomain) -> bool:
+    """Whether the last check found that the domain's DMARC policy rejects a signature of the subdomain."""
+    return any(v["code"] in ("dmarc_strict", "dmarc_psd") or v["key"].startswith("exact-") for v in claim.verdicts)
+
+
+def is_ready(verdicts: Sequence[dict[str, Any]]) -> bool:
+    """Whether every required record was right at the last check."""
+    required = [verdict for verdict in verdicts if verdict["required"]]
+    return bool(required) and all(verdict["state"] in RIGHT for verdict in required)
+
+
+def remaining(verdicts: Sequence[dict[str, Any]]) -> int:
+    """How many required records are not right yet."""
+    return sum(verdict["required"] and verdict["state"] not in RIGHT for verdict in verdicts)
+
+
+def record_check(
+    claim: SenderDomain, verdicts: Sequence[Verdict], *, nameservers: Sequence[str], now: datetime
+) -> SenderDomain:
+    """Store what a check found and move the claim's state. `claim` is locked and still the check's own."""
+    before = claim.state
+    previous = {v["key"]: v for v in claim.verdicts}
+    claim.verdicts = [_stored(verdict, previous.get(verdict.record.key), now) for verdict in verdicts]
+    claim.nameservers = list(nameservers)
+    claim.checked_at = now
+    claim.checks_done += 1
+    _move(claim, verdicts, now)
+    claim.lease_until = None
+    claim.next_check_at = schedule.next_check(claim, now)
+    claim.save()
+    if claim.state != before:
+        record(
+            "sender_domain.state", claim, before=before, after=claim.state, codes=[v["code"] for v in claim.verdicts]
+        )
+    announce(claim)
+    return claim
+
+
+def stop(claim: SenderDomain) -> None:
+    """Nobody finished the records in time: no more checks until somebody opens the page."""
+    SenderDomain.objects.filter(pk=claim.pk).update(state=State.STOPPED, next_check_at=None)
+    record("sender_domain.stopped", claim)
+
+
+def deactivate(address: SenderAddress, *, actor: User) -> None:
+    """Go back to the service address. The claim stays as it is for the other inboxes of the domain."""
+    SenderAddress.objects.filter(pk=address.pk).update(
+        activated_at=None, activated_by=None, requested_at=None, failure=""
+    )
+    record("sender_address.deactivated", address, actor=actor, address=address.address)
+    claim = SenderDomain.objects.select_for_update().get(pk=address.sender_domain_id)
+    still_used = SenderAddress.objects.filter(sender_domain=claim, activated_at__isnull=False).exists()
+    if not still_used and claim.state in (*IN_USE, State.SUSPENDED):
+        claim.state = State.READY if is_ready(claim.verdicts) else State.PENDING
+        claim.save(update_fields=["state"])
+    announce(claim)
+
+
+def announce(claim: SenderDomain) -> None:
+    """Tell open pages that the claim's page has changed."""
+    wakeups.notify(wakeups.LIVE, kind="claim", organization=claim.organization_id, claim=claim.pk)
+
+
+def message_of(verdict: dict[str, Any]) -> str:
+    """The sentence of a stored verdict in the active language; plain text, safe to show once escaped as HTML."""
+    return Finding(verdict["code"], verdict["params"]).message()
+
+
+def _move(claim: SenderDomain, verdicts: Sequence[Verdict], now: datetime) -> None:
+    if any(verdict.code in LAPSED_CODES and verdict.definite_bad for verdict in verdicts):
+        claim.state = State.LAPSED
+        return
+    ready = is_ready(claim.verdicts)
+    if claim.state in IN_USE:
+        _guard(claim, verdicts, ready, now)
+    elif claim.state in (State.PENDING, State.READY, State.STOPPED):
+        claim.state = State.READY if ready else State.PENDING
+    elif claim.state == State.SUSPENDED and ready:
+        claim.state = State.ACTIVE
+    claim.ready_since = (claim.ready_since or now) if ready else None
+
+
+def _guard(claim: SenderDomain, verdicts: Sequence[Verdict], ready: bool, now: datetime) -> None:
+    """After activation only what the customer's own servers clearly say counts, and only when they say it twice."""
+    bad = any(verdict.record.required and verdict.definite_bad for verdict in verdicts)
+    if not bad:
+        claim.bad_since = None
+        claim.state = State.ACTIVE if ready else claim.state
+        return
+    claim.bad_since = claim.bad_since or now
+    lasted = now - claim.bad_since
+    if lasted >= timedelta(hours=settings.SENDER_GRACE_HOURS):
+        claim.state = State.SUSPENDED
+    elif lasted >= timedelta(minutes=settings.SENDER_BAD_AGAIN_MINUTES):
+        claim.state = State.DEGRADED
+
+
+def _stored(verdict: Verdict, previous: dict[str, Any] | None, now: datetime) -> dict[str, Any]:
+    """A verdict as the row keeps it; `since` is when its state was first seen."""
+    stored = verdict.as_json()
+    del stored["message"]  # rendered in the reader's language when shown
+    for detail in stored["details"]:
+        del detail["message"]
+    same = previous is not None and previous["state"] == stored["state"]
+    stored["since"] = previous["since"] if same and previous else now.isoformat()
+    return stored

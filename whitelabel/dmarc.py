@@ -6,7 +6,7 @@ RFC 9989 with its tree walk. Pure: records come in as a mapping, results go out 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -44,6 +44,10 @@ class Policy:
         return tuple(f"{tag}=s" for tag in ("adkim", "aspf") if self.tags.get(tag, "r").lower() == "s")
 
 
+Rules = tuple[Callable[[Records, str], Policy | None], Callable[[Records, str], str]]
+"""How one algorithm finds the policy and the organizational domain of a domain."""
+
+
 @dataclass(frozen=True)
 class Outlook:
     """Results under one algorithm. `organization` is the From domain's organizational domain."""
@@ -79,8 +83,8 @@ def forecast(records: Records, *, from_domain: str, signing_domain: str, return_
 
     All domains are lower-case A-labels. DKIM and SPF themselves are assumed to pass where they are not lost.
     """
-    old = _outlook(records, from_domain, signing_domain, return_path_domain, _old_policy, _old_organization)
-    new = _outlook(records, from_domain, signing_domain, return_path_domain, _new_policy, _new_organization)
+    old = _outlook((_old_policy, _old_organization), records, from_domain, signing_domain, return_path_domain)
+    new = _outlook((_new_policy, _new_organization), records, from_domain, signing_domain, return_path_domain)
     consulted = dict.fromkeys([*_walk(from_domain), f"_dmarc.{_old_organization(records, from_domain)}"])
     duplicates = tuple(name for name in consulted if len(dmarc_texts(records.get(name, ()))) > 1)
     return Forecast(old, new, duplicates)
@@ -101,12 +105,9 @@ def is_public_suffix(domain: str) -> bool:
     return bool(_suffixes().publicsuffix(domain) == domain)
 
 
-def _outlook(
-    records: Records, sender: str, signer: str, return_path: str, find_policy: object, organization_of: object
-) -> Outlook:
-    assert callable(find_policy)
-    assert callable(organization_of)
-    policy: Policy | None = find_policy(records, sender)
+def _outlook(rules: Rules, records: Records, sender: str, signer: str, return_path: str) -> Outlook:
+    find_policy, organization_of = rules
+    policy = find_policy(records, sender)
     own = organization_of(records, sender)
     signer_own = organization_of(records, signer)
     if policy is None:

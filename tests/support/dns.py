@@ -35,7 +35,7 @@ import dns.rrset
 from whitelabel.survey.settings import SurveySettings
 from whitelabel.survey.values import Server as SurveyServer
 
-Fault = Callable[["Exchange"], "dns.message.Message | bytes | None | list[bytes]"]
+Fault = Callable[["Exchange"], "dns.message.Message | bytes | list[bytes] | None"]
 UDP_OCTETS = 1232
 
 

@@ -29,11 +29,15 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Entry:
-    """State and sentence of a code; `note` codes leave a row green that is right otherwise."""
+    """State and sentence of a code; `note` codes leave a row green that is right otherwise.
+
+    `alone` replaces the sentence when `n`, the number of other servers, is 0.
+    """
 
     state: State
     sentence: str
     note: bool = False
+    alone: str = ""
 
 
 def _noop(msgid: str) -> str:
@@ -139,6 +143,7 @@ ENTRIES: Mapping[str, Entry] = {
         State.GREY,
         _noop("{ns} did not answer (checked the other {n}). We try again at {time}."),
         note=True,
+        alone=_noop("{ns} did not answer. We try again at {time}."),
     ),
     "parent_child_ns": Entry(
         State.RED,

@@ -192,9 +192,9 @@ def _mx(case: Case, records: tuple[Record, ...]) -> Iterator[Fault]:
 def _target_faults(case: Case, found: Record) -> Iterator[Fault]:
     """What is wrong with a foreign MX target. A vendor's MX beside ours is only an extra."""
     yield from _history(case, value_text(found))
-    if not effects.fits(case.record, case.survey.answers(case.record.name, "MX")):
-        if vendor := sender_of([found.target], case.ours):
-            yield "other_vendor", {"name": case.record.name, "vendor": vendor}
+    vendor = sender_of([found.target], case.ours)
+    if vendor and not effects.fits(case.record, case.survey.answers(case.record.name, "MX")):
+        yield "other_vendor", {"name": case.record.name, "vendor": vendor}
     yield from _name_faults(case, found.target, case.partners | {case.record.target})
     if _is_address(found.target):
         yield "mx_is_ip", {}

@@ -18,7 +18,7 @@ from whitelabel.diagnosis.resolvers import resolver_answers, resolver_findings
 from whitelabel.diagnosis.values import Context, Finding, ServerAnswer, Standing, Verdict
 from whitelabel.records import ExpectedRecord
 from whitelabel.survey.questions import sibling
-from whitelabel.survey.values import Delegation, Outcome, Question, Reply, Server, Survey
+from whitelabel.survey.values import Delegation, Outcome, Question, Reply, Server, Survey, ZoneCut
 
 LONG_TTL_SECONDS = 3600
 GENERIC = frozenset({"missing_nx", "missing_type", "missing_value"})
@@ -76,7 +76,9 @@ class _Diagnosis:
         for server, reply in self.survey.replies.get(self.case.question, {}).items():
             if self.subzone and server not in self.subzone.servers:
                 continue
-            judgement = judge(self.case, reply, texts.get(server)) if reply.outcome.definite else Judgement(missing=True)
+            judgement = (
+                judge(self.case, reply, texts.get(server)) if reply.outcome.definite else Judgement(missing=True)
+            )
             yield _Voice(server, _standing(reply, judgement), reply, judgement)
 
     def _answers(self) -> tuple[ServerAnswer, ...]:
@@ -99,7 +101,7 @@ class _Diagnosis:
         yield from troubles
         if not self.definite:
             if self.subzone:
-                yield self._delegated()
+                yield from self._delegated(self.subzone)
             elif not troubles:
                 yield Finding("servfail")
             return
@@ -133,7 +135,7 @@ class _Diagnosis:
         plain = all(fault.code in GENERIC for fault in faults)
         elsewhere = list(misplaced(self.case)) if plain else []
         if self.subzone:
-            elsewhere.append(self._delegated())
+            elsewhere += self._delegated(self.subzone)
         yield from faults
         yield from elsewhere
         if faults and (ttl := max(fault.ttl for fault in faults)) > LONG_TTL_SECONDS:
@@ -152,10 +154,8 @@ class _Diagnosis:
         asked = ((kind, self.survey.answers(self.record.name, kind)) for kind in kinds if kind != self.record.type)
         return [kind for kind, records in asked if any(r.name == self.record.name and r.type == kind for r in records)]
 
-    def _delegated(self) -> Finding:
-        assert self.subzone is not None
-        listed = ", ".join(self.subzone.nameservers)
-        return Finding("wrong_zone", {"name": self.subzone.zone, "ns": listed})
+    def _delegated(self, subzone: ZoneCut) -> Iterator[Finding]:
+        yield Finding("wrong_zone", {"name": subzone.zone, "ns": ", ".join(subzone.nameservers)})
 
     def _from_catch_all(self) -> bool:
         """Whether the random sibling of the name answers the same (RFC 4592)."""
@@ -197,8 +197,13 @@ class _Diagnosis:
             servers=self._answers(),
             resolvers=waits,
             wait_seconds=max((answer.seconds for answer in waits), default=0),
-            definite_bad=bool(self.definite) and not self.right and not self._silent_voice(),
+            definite_bad=self._is_definitely_bad(),
         )
+
+    def _is_definitely_bad(self) -> bool:
+        if self.survey.delegation is Delegation.GONE:
+            return True
+        return bool(self.definite) and not self.right and not self._silent_voice()
 
     def _state(self, first: Finding) -> State:
         entry = ENTRIES[first.code]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from whitelabel.diagnosis.values import Context, Finding, ServerAnswer, Standing
 from whitelabel.records import ExpectedRecord
@@ -124,19 +124,16 @@ def _lag(answers: Sequence[ServerAnswer]) -> Finding:
     )
 
 
-def _serial(answers: Iterable[ServerAnswer], choose: object) -> str:
+def _serial(answers: Iterable[ServerAnswer], choose: Callable[[list[int]], int]) -> str:
     serials = [answer.serial for answer in answers if answer.serial is not None]
-    if not serials:
-        return "?"
-    return str(min(serials) if choose is min else max(serials))
+    return str(choose(serials)) if serials else "?"
 
 
 def _found(answers: Iterable[ServerAnswer]) -> str:
     return next((" | ".join(a.values) for a in answers if a.standing is Standing.RIGHT and a.values), "")
 
 
-def _named(answers: Sequence[ServerAnswer], wanted: object) -> list[str]:
-    assert callable(wanted)
+def _named(answers: Sequence[ServerAnswer], wanted: Callable[[ServerAnswer], bool]) -> list[str]:
     return list(dict.fromkeys(answer.server.name for answer in answers if wanted(answer)))
 
 

@@ -52,7 +52,9 @@ def _answer(case: Case, server: Server, reply: Reply) -> ServerAnswer:
         ttl = min((record.ttl for record in reply.answers), default=0)
         standing = Standing.RIGHT if right else Standing.WRONG
         return ServerAnswer(server, standing, values, ttl=ttl, seconds=0 if right else ttl)
-    standing = {Outcome.SERVFAIL: Standing.SERVFAIL, Outcome.TIMEOUT: Standing.TIMEOUT}.get(reply.outcome, Standing.ERROR)
+    standing = {Outcome.SERVFAIL: Standing.SERVFAIL, Outcome.TIMEOUT: Standing.TIMEOUT}.get(
+        reply.outcome, Standing.ERROR
+    )
     return ServerAnswer(server, standing, reason=reply.rcode or reply.reason)
 
 

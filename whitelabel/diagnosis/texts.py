@@ -56,7 +56,9 @@ def _transport_faults(expected: str, one: Record, has_effect: Fits) -> Iterator[
         yield ("truncated_255", {}) if len(one.octets) in CUT_AT_255 else ("cut_short", {"n": str(len(one.octets))})
     if len(parts) > 1 and has_effect(" ".join(parts)):
         yield "spaces_lost", {}
-    elif (1 < len(parts) <= MOST_SHUFFLED and any(has_effect("".join(order)) for order in permutations(parts))) or "".join(text.split()) == "".join(expected.split()):
+    elif (
+        1 < len(parts) <= MOST_SHUFFLED and any(has_effect("".join(order)) for order in permutations(parts))
+    ) or "".join(text.split()) == "".join(expected.split()):
         yield "split_shuffled", {}
 
 

@@ -53,7 +53,9 @@ class Finding:
 
     def message(self) -> str:
         """The sentence in the active language, values made safe to show as plain text (not HTML-escaped)."""
-        return gettext(ENTRIES[self.code].sentence).format_map({name: shown(text) for name, text in self.params.items()})
+        entry = ENTRIES[self.code]
+        sentence = entry.alone if entry.alone and self.params.get("n") == "0" else entry.sentence
+        return gettext(sentence).format_map({name: shown(text) for name, text in self.params.items()})
 
 
 @dataclass(frozen=True)

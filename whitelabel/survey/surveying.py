@@ -275,7 +275,9 @@ class _Surveyor:
         return any(reply.outcome.definite for reply in asked.values()) and not self._lacks(record)
 
     async def _recursive(self, wanted: Sequence[Question], flags: int) -> Replies:
-        asks = [Ask(resolver, question, flags) for question in dict.fromkeys(wanted) for resolver in self.settings.resolvers]
+        asks = [
+            Ask(resolver, question, flags) for question in dict.fromkeys(wanted) for resolver in self.settings.resolvers
+        ]
         table: dict[Question, dict[Server, Reply]] = {}
         for ask, reply in zip(asks, await self.transport.ask(asks, deadline=self.deadline), strict=True):
             table.setdefault(ask.question, {})[ask.server] = reply

@@ -121,7 +121,9 @@ class ZoneFinder:
             if cut.zone == domain or not cut.servers:
                 break
             asks = [Ask(server, Question(domain, "NS")) for server in cut.servers[:PARENT_SERVERS]]
-            replies = await self.transport.ask(asks, deadline=self.deadline, accept=lambda r: r.outcome.definite or bool(r.cut))
+            replies = await self.transport.ask(
+                asks, deadline=self.deadline, accept=lambda r: r.outcome.definite or bool(r.cut)
+            )
             deeper = next(filter(None, (self._deeper(in_zone(reply, cut.zone), domain) for reply in replies)), None)
             if deeper is None:
                 break
@@ -164,7 +166,9 @@ class ZoneFinder:
                     allowed.setdefault(name, []).append(address)
         port, most = self.settings.authoritative_port, self.settings.max_addresses
         # One address of every nameserver before the second address of any.
-        ranked = sorted((place, name, address) for name, found in allowed.items() for place, address in enumerate(found))
+        ranked = sorted(
+            (place, name, address) for name, found in allowed.items() for place, address in enumerate(found)
+        )
         servers = tuple(Server(name, address, port) for _, name, address in ranked[:most])
         lost = tuple(name for name, found in addresses.items() if not found)
         return replace(cut, servers=servers, unaddressed=lost, refused_addresses=tuple(refused))

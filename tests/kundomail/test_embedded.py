@@ -3,6 +3,7 @@
 import asyncio
 import os
 import socket
+import subprocess
 from contextlib import closing
 from pathlib import Path
 
@@ -171,3 +172,26 @@ def test_a_lock_shared_by_two_keeps_a_third_from_having_it_alone(tmp_path: Path)
         assert not alone.try_acquire()
         second.close()
         assert alone.try_acquire()
+
+
+def test_the_database_container_makes_the_same_role_and_database(elsewhere: Path) -> None:
+    """deploy/postgres/10-role.sh, run as the official image runs it: on an empty server, as superuser."""
+    instance = embedded.instance(elsewhere)
+    script = Path(__file__).resolve().parents[2] / "deploy" / "postgres" / "10-role.sh"
+    environment = {
+        "PATH": f"{instance.cluster.programs}:{os.defpath}",
+        "PGHOST": str(instance.sockets),
+        "DATABASE_PASSWORD": "it's a $ecret",
+    }
+
+    async def session() -> None:
+        async with Supervisor(lambda *_: None) as supervisor:
+            await supervisor.start(instance.postgres_service())
+            await asyncio.to_thread(subprocess.run, [str(script)], env=environment, check=True, capture_output=True)
+            with closing(instance.cluster.connect(paths.DATABASE, paths.ROLE)) as opened, opened.cursor() as cursor:
+                cursor.execute("SELECT rolsuper, rolbypassrls FROM pg_roles WHERE rolname = current_user")
+                assert cursor.fetchone() == (False, False)
+                cursor.execute("SELECT proleakproof FROM pg_proc WHERE proname = 'ts_match_vq'")
+                assert cursor.fetchone() == (True,)
+
+    asyncio.run(session())

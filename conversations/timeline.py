@@ -46,13 +46,14 @@ def open_conversation(
 def receive(
     conversation: Conversation, message: Message, attachments: Sequence[Attachment] = (), *, from_person: bool
 ) -> Message:
-    """Add a received mail. Only mail `from_person` reopens; automatic mail is shown but changes no state."""
+    """Add a received mail. Only mail `from_person` reopens; automatic mail changes no state, or starts as done."""
     conversation = locked(conversation)
     _store(conversation, message, attachments)
     conversation.has_attachments = conversation.has_attachments or any(not a.inline for a in attachments)
-    if from_person:
+    first = conversation.message_count == 1
+    if from_person or first:
         conversation.snippet = snippet(message)
-        _to_status(conversation, Status.UNANSWERED, at=message.received_at)
+        _to_status(conversation, Status.UNANSWERED if from_person else Status.DONE, at=message.received_at)
     _touch(conversation, message.received_at)
     conversation.save()
     live.announce(conversation, "message")

@@ -23,7 +23,7 @@ from forwarding.paths import addressed_to
 from forwarding.queue import Claim
 from forwarding.reading import ReadMail, read_envelope, read_headers
 from forwarding.reading.child import Reader
-from forwarding.threading import normal_subject
+from forwarding.subjects import normal_subject
 from inboxes.models import Inbox
 from organizations import scope
 
@@ -71,14 +71,18 @@ def file(delivery: Delivery, raw: bytes, mail: ReadMail) -> Outcome:
     report = feedback.of_our_mail(delivery, raw, mail)
     if report is not None:
         return Outcome(State.FEEDBACK, reason=report)
-    if delivery.inbox is None:
-        return Outcome(State.FEEDBACK, reason="a return path without a report")
     if feedback.is_own_copy(delivery, mail):
         return Outcome(State.OWN_COPY)
-    return _file_in_inbox(delivery, delivery.inbox, raw, mail)
+    # What comes to a return path and is no report (an absence notice, a person whose program answers the envelope
+    # sender) belongs to the conversation of the mail it answers.
+    answered = feedback.reported_message(delivery)
+    inbox = answered.inbox if answered else delivery.inbox
+    if inbox is None:
+        return Outcome(State.FEEDBACK, reason="the mail it is about is no longer here")
+    return _file_in_inbox(delivery, inbox, mail, answered.conversation_id if answered else None)
 
 
-def _file_in_inbox(delivery: Delivery, inbox: Inbox, raw: bytes, mail: ReadMail) -> Outcome:
+def _file_in_inbox(delivery: Delivery, inbox: Inbox, mail: ReadMail, reported_conversation: int | None) -> Outcome:
     identifier = duplicates.identifier(mail, settings.MAIL_DOMAIN)
     _lock_identifier(inbox.pk, identifier)
     judgement = duplicates.judge(mail, _known(inbox, identifier), delivery.received_at)
@@ -87,16 +91,18 @@ def _file_in_inbox(delivery: Delivery, inbox: Inbox, raw: bytes, mail: ReadMail)
         return Outcome(State.DUPLICATE, message, judgement.verdict)
     message = storing.message_of(delivery, mail, _unused(inbox, identifier, mail, delivery.received_at))
     message.mail_class = str(classify(mail, delivery.mail_from))
-    message.addressed_to = addressed_to(mail, inbox.address)[:320]
-    conversation = _conversation_for(delivery, inbox, mail, message)
+    message.addressed_to = addressed_to(mail, inbox.address, mail_domain=settings.MAIL_DOMAIN)[:320]
+    conversation = _conversation_for(delivery, inbox, mail, message, reported_conversation)
     from_person = message.mail_class not in QUIET_CLASSES
     timeline.receive(conversation, message, storing.attachments_of(mail), from_person=from_person)
     Inbox.objects.filter(pk=inbox.pk).update(last_received_at=delivery.received_at)
     return Outcome(State.FILED, message)
 
 
-def _conversation_for(delivery: Delivery, inbox: Inbox, mail: ReadMail, message: Message) -> Conversation:
-    decision = threads.decide(delivery, inbox, mail)
+def _conversation_for(
+    delivery: Delivery, inbox: Inbox, mail: ReadMail, message: Message, reported_conversation: int | None
+) -> Conversation:
+    decision = threads.decide(delivery, inbox, mail, reported_conversation)
     message.thread_rule = decision.rule
     if decision.conversation_id is not None:
         return Conversation.objects.get(pk=decision.conversation_id)

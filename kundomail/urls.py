@@ -14,6 +14,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("invite/<str:token>/", organizations.invitation, name="invitation"),
     path("", include("whitelabel.urls")),
     path("content/", include("conversations.content_urls")),
+    path("", include("conversations.content_urls")),
     path("health/live/", health.live, name="health_live"),
     path("health/ready/", health.ready, name="health_ready"),
 ]
@@ -26,5 +27,7 @@ if settings.LOCAL:
 urlpatterns += [
     path("<slug:organization_slug>/", include("organizations.urls")),
     path("<slug:organization_slug>/", include("inboxes.urls")),
+    path("<slug:organization_slug>/", include("forwarding.urls")),
+    path("<slug:organization_slug>/", include("conversations.urls")),
     path("<slug:organization_slug>/", include("conversations.urls")),
 ]

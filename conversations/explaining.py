@@ -1,0 +1,46 @@
+"""What the service knows about a mail, in words: why it is in its conversation, whether its sender is proven, its kind.
+
+Rules are named by forwarding.threading, classes by forwarding.classifying; a name unknown here is shown as nothing.
+"""
+
+from __future__ import annotations
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+THREAD_RULES: dict[str, str | Promise] = {
+    "new": _("It began this conversation."),
+    "reply_tag": _("It was sent to the reply address of this conversation."),
+    "token": _("It answers a mail sent from this conversation."),
+    "message_id": _("It answers a mail in this conversation, and its sender takes part in it."),
+    "references": _("It refers to a mail in this conversation, and its sender takes part in it."),
+    "in_reply_to": _("It answers a mail in this conversation, and its sender takes part in it."),
+    "thread_index": _("Outlook says that it continues this conversation, and its sender takes part in it."),
+    "subject": _("It has the same subject and the same sender as the mail before it."),
+    "number": _("Its subject holds this conversation’s number, and its sender takes part in it."),
+    "moved": _("A colleague moved it here."),
+}
+
+MAIL_CLASSES: dict[str, str | Promise] = {
+    "auto_reply": _("Automatic reply"),
+    "auto_generated": _("Sent by a machine"),
+    "list": _("Mailing list"),
+    "dsn": _("Delivery report"),
+    "mdn": _("Read receipt"),
+    "arf": _("Complaint"),
+    "calendar": _("Calendar"),
+}
+
+# Level → state symbol and sentence.
+AUTHENTICITY: dict[str, tuple[str, str | Promise]] = {
+    "verified": ("right", _("The sender is verified.")),
+    "verified_upstream": ("right", _("The sender was verified by the mail service that forwarded the mail.")),
+    "unverified": ("unchecked", _("The sender could not be verified.")),
+    "unknown": ("unasked", _("The sender could not be checked.")),
+    "warning": ("wrong", _("Be careful: the sender may be forged.")),
+}
+
+PROTECTIONS: dict[str, str | Promise] = {
+    "signed": _("Signed by the sender; the signature has not been checked."),
+    "encrypted": _("Encrypted: it can only be read in the program it was written for. The original is below."),
+}

@@ -1,0 +1,200 @@
+"""The lists of the dashboard: which conversations each holds, in which order, page by page, and how many.
+
+Pages go by key, never by offset: a page costs the same wherever it is, and a new mail moves nothing between pages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Count, Q, QuerySet
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from conversations.models import Conversation
+from organizations.models import User
+
+Status = Conversation.Status
+
+
+@dataclass(frozen=True)
+class ConversationList:
+    """One list: its name in the URL, how it is shown, and the column and direction it is ordered by."""
+
+    name: str
+    label: str | Promise
+    icon: str
+    order_by: str = "last_activity_at"
+    oldest_first: bool = False
+    counted: bool = True
+
+
+UNANSWERED = ConversationList(
+    "unanswered", _("Unanswered"), "mail-question-mark", "unanswered_since", oldest_first=True
+)
+MINE = ConversationList("mine", _("Mine"), "user-round")
+UNASSIGNED = ConversationList("unassigned", _("Unassigned"), "user-round-x")
+WAITING = ConversationList("waiting", _("Waiting"), "clock")
+DONE = ConversationList("done", _("Done"), "circle-check", counted=False)
+ACTIVITY = ConversationList("activity", _("Latest activity"), "activity", counted=False)
+LISTS = {each.name: each for each in (UNANSWERED, MINE, UNASSIGNED, WAITING, DONE, ACTIVITY)}
+
+_ROW_FIELDS = (
+    "id",
+    "organization_id",
+    "number",
+    "subject",
+    "snippet",
+    "sender_label",
+    "status",
+    "note_count",
+    "message_count",
+    "has_attachments",
+    "has_failed_delivery",
+    "waiting_until",
+    "unanswered_since",
+    "last_activity_at",
+    "inbox__name",
+    "assignee__name",
+    "assignee__email",
+)
+
+
+def members_of(which: ConversationList, user: User) -> Q:
+    """The condition that makes a conversation part of a list for this person."""
+    match which.name:
+        case "unanswered":
+            return Q(status=Status.UNANSWERED)
+        case "mine":
+            return Q(assignee=user) & ~Q(status=Status.DONE)
+        case "unassigned":
+            return Q(assignee=None) & ~Q(status=Status.DONE)
+        case "waiting":
+            return Q(status=Status.WAITING)
+        case "done":
+            return Q(status=Status.DONE)
+    return Q()
+
+
+def rows() -> QuerySet[Conversation]:
+    """Conversations with the columns a list row needs and nothing else."""
+    return Conversation.objects.filter(merged_into=None).select_related("inbox", "assignee").only(*_ROW_FIELDS)
+
+
+@dataclass(frozen=True)
+class Position:
+    """A place in an ordered list: just beside the row with this time and id."""
+
+    at: datetime
+    id: int
+
+    def __str__(self) -> str:
+        return f"{self.at.timestamp():.6f}-{self.id}"
+
+    @classmethod
+    def parse(cls, text: str) -> Position | None:
+        """Read what str() wrote; None for anything else."""
+        seconds, _dash, identity = text.partition("-")
+        try:
+            from_epoch = datetime.fromtimestamp(0, tz=UTC) + timedelta(microseconds=round(float(seconds) * 1_000_000))
+            return cls(from_epoch, int(identity))
+        except (ValueError, OverflowError):
+            return None
+
+
+@dataclass(frozen=True)
+class Page:
+    """Rows of a list in order, and where the pages before and after begin."""
+
+    conversations: list[Conversation] = field(default_factory=list)
+    before: Position | None = None
+    after: Position | None = None
+
+
+def page(
+    which: ConversationList,
+    user: User,
+    *,
+    inbox_id: int | None = None,
+    after: Position | None = None,
+    before: Position | None = None,
+) -> Page:
+    """One page of a list: from the top, or the rows after or before a position."""
+    found = rows().filter(members_of(which, user))
+    if inbox_id:
+        found = found.filter(inbox_id=inbox_id)
+    backwards = before is not None and after is None
+    ascending = which.oldest_first != backwards
+    start = before if backwards else after
+    if start:
+        found = found.filter(_beyond(which, start, ascending))
+    sign = "" if ascending else "-"
+    size = settings.CONVERSATIONS_PER_PAGE
+    taken = list(found.order_by(f"{sign}{which.order_by}", f"{sign}id")[: size + 1])
+    more, taken = len(taken) > size, taken[:size]
+    if backwards:
+        taken.reverse()
+    return _page(which, taken, more_before=more if backwards else start is not None, more_after=more or backwards)
+
+
+def _page(which: ConversationList, taken: list[Conversation], *, more_before: bool, more_after: bool) -> Page:
+    if not taken:
+        return Page()
+    return Page(
+        taken,
+        before=_position(which, taken[0]) if more_before else None,
+        after=_position(which, taken[-1]) if more_after else None,
+    )
+
+
+def following(
+    which: ConversationList, user: User, conversation: Conversation, inbox_id: int | None
+) -> Conversation | None:
+    """The conversation after this one in a list, to go on with when this one is done."""
+    position = _position(which, conversation)
+    if position is None:
+        return None
+    found = rows().filter(members_of(which, user), _beyond(which, position, which.oldest_first))
+    if inbox_id:
+        found = found.filter(inbox_id=inbox_id)
+    sign = "" if which.oldest_first else "-"
+    return found.order_by(f"{sign}{which.order_by}", f"{sign}id").first()
+
+
+def _position(which: ConversationList, conversation: Conversation) -> Position | None:
+    at = getattr(conversation, which.order_by)
+    return Position(at, conversation.pk) if at else None
+
+
+def _beyond(which: ConversationList, start: Position, ascending: bool) -> Q:
+    operator = "gt" if ascending else "lt"
+    column = which.order_by
+    # The first condition is what the index uses; the second settles rows of the same microsecond.
+    return Q(**{f"{column}__{operator}e": start.at}) & (
+        Q(**{f"{column}__{operator}": start.at}) | Q(**{f"id__{operator}": start.id})
+    )
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many conversations the lists hold, per inbox and together. Lists of everything are not counted."""
+
+    by_inbox: dict[int, dict[str, int]]
+
+    def of(self, which: ConversationList, inbox_id: int | None = None) -> int:
+        """The count of one list, in one inbox or in all."""
+        inboxes: Iterable[dict[str, int]] = [self.by_inbox.get(inbox_id, {})] if inbox_id else self.by_inbox.values()
+        return sum(found.get(which.name, 0) for found in inboxes)
+
+
+def counts(user: User) -> Counts:
+    """Count the open conversations of every inbox and list in one query."""
+    counted = [each for each in LISTS.values() if each.counted]
+    numbers: dict[str, Any] = {each.name: Count("id", filter=members_of(each, user)) for each in counted}
+    is_open = Conversation.objects.filter(~Q(status=Status.DONE), merged_into=None)
+    lines: Any = is_open.values("inbox_id").annotate(**numbers)
+    return Counts({line["inbox_id"]: {each.name: line[each.name] for each in counted} for line in lines})

@@ -1,0 +1,25 @@
+"""URLs below an organization's path: the agents' work."""
+
+from django.urls import path
+
+from conversations.views import actions, attachments, composing, conversation, lists, live
+
+app_name = "conversations"
+urlpatterns = [
+    path("", lists.dashboard, name="dashboard"),
+    path("list/<slug:name>/", lists.conversation_list, name="list"),
+    path("search/", lists.search, name="search"),
+    path("rail/", lists.rail, name="rail"),
+    path("live/", live.stream, name="live"),
+    path("bulk/", actions.bulk, name="bulk"),
+    path("attachments/<int:pk>/", attachments.download, name="attachment"),
+    path("conversations/<int:number>/", conversation.show, name="conversation"),
+    path("conversations/<int:number>/messages/", conversation.messages, name="messages"),
+    path("conversations/<int:number>/assign/", actions.assign, name="assign"),
+    path("conversations/<int:number>/status/", actions.status, name="status"),
+    path("conversations/<int:number>/compose/", composing.compose, name="compose"),
+    path("conversations/<int:number>/draft/", composing.draft, name="draft"),
+    path("conversations/<int:number>/reply/", composing.reply, name="reply"),
+    path("conversations/<int:number>/note/", composing.note, name="note"),
+    path("conversations/<int:number>/undo/<int:pk>/", composing.undo, name="undo"),
+]

@@ -1,0 +1,1 @@
+"""Views of the agents' work, one module per screen or act."""

@@ -1,0 +1,113 @@
+"""What an agent does with conversations besides writing: give them to somebody, set their state, handle several."""
+
+from __future__ import annotations
+
+from datetime import datetime, time
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest
+from django.shortcuts import redirect
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_POST
+
+from conversations import lists, timeline
+from conversations.forms import StatusForm
+from conversations.models import Conversation
+from conversations.views.workplace import Place, Workplace
+from organizations.models import Membership, User
+
+Status = Conversation.Status
+MORNING = time(8)  # a conversation that waits until a day comes back when the day begins
+BULK_MAX = 200
+
+
+def conversation_or_404(number: int) -> Conversation:
+    """The conversation with that number in the open organization."""
+    found = Conversation.objects.select_related("inbox", "assignee", "contact").filter(number=number).first()
+    if found is None:
+        raise Http404
+    return found
+
+
+@require_POST
+def assign(request: HttpRequest, organization_slug: str, number: int) -> HttpResponse:
+    """Give to oneself ("me"), a colleague (id) or nobody ("")."""
+    conversation = conversation_or_404(number)
+    timeline.assign(conversation, _assignee(request), actor=request.user)  # type: ignore[arg-type]  # members only
+    return redirect(Workplace(request, Place.of(request)).conversation_url(number))
+
+
+@require_POST
+def status(request: HttpRequest, organization_slug: str, number: int) -> HttpResponse:
+    """Mark as done, waiting or unanswered. Done goes on to the next conversation of the list."""
+    form = StatusForm(request.POST)
+    if not form.is_valid():
+        return HttpResponseBadRequest()
+    conversation = conversation_or_404(number)
+    place = Place.of(request)
+    done = form.cleaned_data["status"] == Status.DONE
+    target = next_url(request, place, conversation) if done else Workplace(request, place).conversation_url(number)
+    timeline.set_status(
+        conversation,
+        form.cleaned_data["status"],
+        actor=request.user,  # type: ignore[arg-type]  # members only
+        waiting_until=_morning_of(form.cleaned_data["until"]),
+    )
+    if done:
+        messages.success(request, _("#%(number)s is marked as done.") % {"number": number})
+    if done and request.htmx:  # type: ignore[attr-defined]  # set by HtmxMiddleware
+        return HttpResponse(headers={"HX-Redirect": target})
+    return redirect(target)
+
+
+@require_POST
+def bulk(request: HttpRequest, organization_slug: str) -> HttpResponse:
+    """Do one thing with all chosen conversations."""
+    chosen = [int(number) for number in request.POST.getlist("selected") if number.isascii() and number.isdigit()]
+    act = request.POST.get("act", "")
+    if act not in ("me", "nobody", Status.DONE, Status.WAITING, Status.UNANSWERED):
+        return HttpResponseBadRequest()
+    found = list(Conversation.objects.filter(number__in=chosen[:BULK_MAX]))
+    for conversation in found:
+        _do(act, conversation, request.user)  # type: ignore[arg-type]  # members only
+    changed = ngettext("%(number)s conversation changed.", "%(number)s conversations changed.", len(found))
+    messages.success(request, changed % {"number": len(found)})
+    return redirect(Workplace(request, place := Place.of(request)).url(place))
+
+
+def next_url(request: HttpRequest, place: Place, conversation: Conversation) -> str:
+    """Where to go when this conversation leaves the list: the one after it, or the list itself."""
+    workplace = Workplace(request, place)
+    user: Any = request.user
+    following = None if place.words else lists.following(place.which, user, conversation, place.inbox_id)
+    return workplace.conversation_url(following.number) if following else workplace.url(place)
+
+
+def _do(act: str, conversation: Conversation, user: User) -> None:
+    if act in ("me", "nobody"):
+        timeline.assign(conversation, user if act == "me" else None, actor=user)
+    else:
+        timeline.set_status(conversation, act, actor=user)
+
+
+def _assignee(request: HttpRequest) -> Any:
+    given = request.POST.get("assignee", "")
+    if given == "me":
+        return request.user
+    if not given:
+        return None
+    member = (
+        Membership.objects.select_related("user").filter(user_id=int(given)).first()
+        if given.isascii() and given.isdigit() and len(given) < 19
+        else None
+    )
+    if member is None:
+        raise Http404
+    return member.user
+
+
+def _morning_of(day: Any) -> datetime | None:
+    return timezone.make_aware(datetime.combine(day, MORNING)) if day else None

@@ -1,0 +1,274 @@
+"""A conversation's messages and events, turned into what the page shows of them."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.db.models import BooleanField, Case, Value, When
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+
+from conversations import explaining, frames
+from conversations.models import Attachment, Conversation, Message
+from conversations.plain_text import Part, parts, visible_controls
+from conversations.recipients import label
+from organizations import scope
+from organizations.models import Event, User
+from whitelabel.models import OutboundMail, OutboundRecipient
+
+FRAME_LINE_PX = 23
+FRAME_EDGES_PX = 46
+FRAME_PX = (96, 560)
+FRAME_CHARACTERS_A_LINE = 92
+EVENTS_SHOWN = 100
+EVENT_KINDS = ("conversation.assigned", "conversation.status")
+_DEFERRED = ("html", "search_vector", "references", "in_reply_to", "calendar", "outbound__content")
+_DELIVERY_SYMBOLS = {"queued": "waiting", "sent": "right", "delayed": "waiting", "bounced": "wrong", "failed": "wrong"}
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One recipient of a sent mail and what became of it."""
+
+    address: str
+    symbol: str
+    label: str
+    reply: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Card:
+    """One message as the page shows it."""
+
+    message: Message
+    sender: str
+    summary: str
+    parts: list[Part]
+    frame_url: str = ""
+    frame_height: int = 0
+    attachments: list[Attachment] = field(default_factory=list)
+    deliveries: list[Delivery] = field(default_factory=list)
+    undo_until: datetime | None = None
+    cut: bool = False
+    is_entry: str = "message"
+
+    @property
+    def at(self) -> datetime:
+        """Where it stands in the conversation."""
+        return self.message.received_at
+
+    @property
+    def rule(self) -> str | Promise:
+        """Why it is in this conversation, as a sentence; "" when unknown."""
+        return explaining.THREAD_RULES.get(self.message.thread_rule, "")
+
+    @property
+    def mail_class(self) -> str | Promise:
+        """What kind of mail, when no person wrote it."""
+        return explaining.MAIL_CLASSES.get(self.message.mail_class, "")
+
+    @property
+    def authenticity(self) -> tuple[str, str | Promise] | None:
+        """State symbol and sentence about the sender; None when nothing was checked."""
+        return explaining.AUTHENTICITY.get(self.message.authenticity)
+
+    @property
+    def protection(self) -> str | Promise:
+        """What is to be known of a signed or encrypted mail."""
+        return explaining.PROTECTIONS.get(self.message.protection, "")
+
+    @property
+    def delivery_symbol(self) -> str:
+        """The worst state of all recipients; "" when not sent by the outbox."""
+        found = {each.symbol for each in self.deliveries}
+        return next((symbol for symbol in ("wrong", "waiting", "right", "unchecked") if symbol in found), "")
+
+    @property
+    def delivery_label(self) -> str:
+        """The fate of the mail in a word, with the number of recipients it holds for when they differ."""
+        worst = [each for each in self.deliveries if each.symbol == self.delivery_symbol]
+        if not worst or len(worst) == len(self.deliveries):
+            return worst[0].label if worst else ""
+        return _("%(state)s to %(number)s of %(all)s") % {
+            "state": worst[0].label,
+            "number": len(worst),
+            "all": len(self.deliveries),
+        }
+
+
+@dataclass(frozen=True)
+class Act:
+    """A thin line between messages: what somebody did."""
+
+    at: datetime
+    text: str
+    icon: str
+    is_entry: str = "act"
+
+
+def messages_of(conversation: Conversation, *, everything: bool) -> tuple[list[Message], int]:
+    """The newest messages, oldest first, and how many earlier ones are folded. Bodies in HTML are not read."""
+    folded = 0 if everything else max(0, conversation.message_count - settings.MESSAGES_SHOWN)
+    if folded == 1:
+        folded = 0  # a fold of one takes as much place as the message
+    has_html = Case(When(html="", then=Value(False)), default=Value(True), output_field=BooleanField())
+    found = (
+        Message.objects.filter(conversation=conversation)
+        .select_related("author", "outbound")
+        .defer(*_DEFERRED)
+        .annotate(has_html=has_html)
+        .order_by("-received_at", "-id")
+    )
+    shown: list[Message] = list(found[: settings.MESSAGES_SHOWN] if folded else found)
+    shown.reverse()
+    return shown, folded
+
+
+def cards(messages: Sequence[Message], user: User) -> list[Card]:
+    """Cards with files and delivery states; two queries for all of them."""
+    files = _attachments(messages)
+    fates = _recipients(messages)
+    return [_card(message, user, files[message.pk], fates[message.outbound_id]) for message in messages]
+
+
+def acts(conversation: Conversation, since: datetime | None) -> list[Act]:
+    """What colleagues did to the conversation since a time, oldest first; two queries at most."""
+    found = Event.objects.filter(subject_type="conversation", subject_id=conversation.pk, kind__in=EVENT_KINDS)
+    if since:
+        found = found.filter(at__gte=since)
+    events = list(found.select_related("actor").order_by("-at", "-id")[:EVENTS_SHOWN])
+    people = _people(event.data.get("to") for event in events)
+    return [_act(event, people) for event in reversed(events)]
+
+
+def entries(found: Iterable[Card | Act]) -> list[Card | Act]:
+    """Messages and acts in one order of time."""
+    return sorted(found, key=lambda entry: entry.at)
+
+
+def frame_height(text: str) -> int:
+    """Pixels a frame should have to show about this much text; a frame without scripts cannot say it itself."""
+    lines = sum(max(1, math.ceil(len(line) / FRAME_CHARACTERS_A_LINE)) for line in text.strip().splitlines())
+    low, high = FRAME_PX
+    return min(high, max(low, lines * FRAME_LINE_PX + FRAME_EDGES_PX))
+
+
+def _card(message: Message, user: User, files: list[Attachment], fates: list[OutboundRecipient]) -> Card:
+    framed = message.kind == Message.Kind.INBOUND and message.has_html  # type: ignore[attr-defined]  # annotated
+    limit = settings.MESSAGE_TEXT_CHARACTERS
+    return Card(
+        message=message,
+        sender=_sender(message),
+        summary=_summary(message),
+        parts=parts(message.text, message.ranges, limit),
+        frame_url=_frame_url(message, user) if framed else "",
+        frame_height=frame_height(_visible(message)) if framed else 0,
+        attachments=[file for file in files if not (framed and file.inline)],
+        deliveries=[_delivery(fate, message) for fate in fates],
+        undo_until=_undo_until(message),
+        cut=len(message.text) > limit,
+    )
+
+
+def _visible(message: Message) -> str:
+    return "".join(message.text[start:end] for start, end, kind in message.ranges if kind == "visible") or message.text
+
+
+def _sender(message: Message) -> str:
+    if message.author:
+        return message.author.display_name
+    return visible_controls(message.from_name or message.from_address) or _("Unknown sender")
+
+
+def _frame_url(message: Message, user: User) -> str:
+    return frames.address(frames.Content("message", scope.current_id(), user.pk, message.pk))
+
+
+def _summary(message: Message) -> str:
+    """The recipients in a line: "to Jobb, Anna, Cc 2"."""
+    names = [visible_controls(label(person)) for person in message.to]
+    shown = ", ".join(names[:3]) + (f" +{len(names) - 3}" if len(names) > 3 else "")
+    copies = len(message.cc) + len(message.bcc)
+    if not shown:
+        return _("Cc %(number)s") % {"number": copies} if copies else ""
+    return (
+        _("to %(people)s, Cc %(number)s") % {"people": shown, "number": copies}
+        if copies
+        else _("to %(people)s") % {"people": shown}
+    )
+
+
+def _undo_until(message: Message) -> datetime | None:
+    mail = message.outbound
+    waits = mail is not None and mail.state == OutboundMail.State.QUEUED and mail.attempts == 0
+    return mail.not_before if waits and mail and mail.not_before > timezone.now() else None
+
+
+def _delivery(fate: OutboundRecipient, message: Message) -> Delivery:
+    cancelled = message.outbound is not None and message.outbound.state == OutboundMail.State.CANCELLED
+    return Delivery(
+        address=fate.address,
+        symbol="unchecked" if cancelled else _DELIVERY_SYMBOLS[fate.state],
+        label=_("Cancelled") if cancelled else fate.get_state_display(),
+        reply=visible_controls(fate.reply),
+        at=fate.updated_at,
+    )
+
+
+def _attachments(messages: Sequence[Message]) -> dict[int, list[Attachment]]:
+    found: dict[int, list[Attachment]] = defaultdict(list)
+    for attachment in Attachment.objects.filter(message__in=messages).order_by("position", "id"):
+        found[attachment.message_id].append(attachment)
+    return found
+
+
+def _recipients(messages: Sequence[Message]) -> dict[int | None, list[OutboundRecipient]]:
+    found: dict[int | None, list[OutboundRecipient]] = defaultdict(list)
+    mails = [message.outbound_id for message in messages if message.outbound_id]
+    for recipient in OutboundRecipient.objects.filter(mail_id__in=mails).order_by("id") if mails else ():
+        found[recipient.mail_id].append(recipient)
+    return found
+
+
+def _people(ids: Iterable[Any]) -> dict[int, User]:
+    wanted = {pk for pk in ids if pk}
+    return User.objects.only("name", "email").in_bulk(wanted) if wanted else {}
+
+
+def _act(event: Event, people: dict[int, User]) -> Act:
+    actor = event.actor.display_name if event.actor else _("The service")
+    if event.kind == "conversation.assigned":
+        return Act(event.at, _assigned(event, actor, people.get(event.data.get("to") or 0)), "user-round")
+    return Act(
+        event.at,
+        _status_changed(event.data.get("after", ""), actor),
+        _STATUS_ICONS.get(event.data.get("after", ""), "circle"),
+    )
+
+
+_STATUS_ICONS = {"done": "circle-check", "waiting": "clock", "unanswered": "rotate-ccw"}
+
+
+def _assigned(event: Event, actor: str, to: User | None) -> str:
+    if to is None:
+        return _("%(actor)s put it back as unassigned") % {"actor": actor}
+    if to.pk == event.actor_id:
+        return _("%(actor)s took it") % {"actor": actor}
+    return _("%(actor)s assigned it to %(to)s") % {"actor": actor, "to": to.display_name}
+
+
+def _status_changed(after: str, actor: str) -> str:
+    match after:
+        case "done":
+            return _("%(actor)s marked it as done") % {"actor": actor}
+        case "waiting":
+            return _("%(actor)s marked it as waiting") % {"actor": actor}
+    return _("%(actor)s reopened it") % {"actor": actor}

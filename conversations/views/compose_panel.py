@@ -1,0 +1,145 @@
+"""What the composer shows: which kind of mail, to whom, as whom, and what has been written so far."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from conversations import composer as composing
+from conversations import recipients
+from conversations.forms import DraftForm, NoteForm, ReplyForm
+from conversations.models import Attachment, Conversation, Draft, Message
+from organizations.models import User
+
+MODES: dict[str, str | Promise] = {
+    "reply": gettext_lazy("Reply"),
+    "reply_all": gettext_lazy("Reply all"),
+    "forward": gettext_lazy("Forward"),
+}
+
+
+@dataclass
+class Composer:
+    """One composer on one page. `problem` is what stopped a mail, in words; `news` what came in meanwhile."""
+
+    conversation: Conversation
+    mode: str
+    to: str = ""
+    cc: str = ""
+    bcc: str = ""
+    subject: str = ""
+    text: str = ""
+    identity: Any = None
+    signature: str = ""
+    quoted: str = ""
+    forwarded: tuple[Attachment, ...] = ()
+    saved_at: Any = None
+    submission_key: str = field(default_factory=lambda: str(uuid.uuid4()))
+    version: int = 0
+    include_history: bool = True
+    opened: bool = False
+    form: ReplyForm | NoteForm | None = None
+    problem: str = ""
+    news: list[Message] = field(default_factory=list)
+
+    @property
+    def is_note(self) -> bool:
+        """Whether an internal comment is being written."""
+        return self.mode == "note"
+
+    @property
+    def modes(self) -> list[dict[str, Any]]:
+        """The kinds of mail to choose from."""
+        return [{"mode": mode, "label": label, "current": mode == self.mode} for mode, label in MODES.items()]
+
+    @property
+    def mode_label(self) -> str | Promise:
+        """The name of the kind being written."""
+        return MODES.get(self.mode, "")
+
+    @property
+    def send_label(self) -> str:
+        """What the send button does: "Send to Barry +2"."""
+        return send_label(self.to, self.cc, self.bcc)
+
+    @property
+    def has_copies(self) -> bool:
+        """Whether the fields for copies must be seen from the start."""
+        return bool(self.cc or self.bcc)
+
+    @classmethod
+    def for_page(cls, conversation: Conversation, request: HttpRequest) -> Composer:
+        """The composer as a page opens it: with the draft, if there is one, or as asked for by ?compose=…"""
+        user: Any = request.user
+        asked = request.GET.get("compose", "")
+        mode = asked if asked in DraftForm.MODES else "reply"
+        made = cls.fresh(conversation, user, mode, keep_draft_recipients=asked in ("", "reply"))
+        made.opened = bool(asked)
+        return made
+
+    @classmethod
+    def fresh(
+        cls, conversation: Conversation, user: User, mode: str, *, keep_draft_recipients: bool = True
+    ) -> Composer:
+        """A composer for one mode, filled in by the rules for recipients and with the person's draft."""
+        draft = draft_of(conversation, user, mode)
+        made = cls(conversation, mode, version=conversation.version)
+        if mode != "note":
+            made._prefill(user)
+        if draft is not None:
+            made.text, made.saved_at = draft.text, draft.updated_at
+            if mode != "note" and keep_draft_recipients and (draft.to or draft.cc or draft.bcc):
+                made.to, made.cc, made.bcc = (recipients.write(people) for people in (draft.to, draft.cc, draft.bcc))
+        return made
+
+    @classmethod
+    def refused(cls, conversation: Conversation, user: User, form: ReplyForm, problem: str = "") -> Composer:
+        """A composer with everything as it was sent in, and what was wrong with it."""
+        given: Mapping[str, Any] = form.data
+        mode = given.get("mode", "reply")
+        made = cls(conversation, mode if mode in MODES else "reply", form=form, problem=problem, opened=True)
+        made._prefill(user)
+        made.to, made.cc, made.bcc = (given.get(name, "") for name in ("to", "cc", "bcc"))
+        made.subject, made.text = given.get("subject", ""), given.get("text", "")
+        made.include_history = bool(given.get("include_history"))
+        # A new key: what was refused was not sent, and a corrected mail is another one.
+        made.version = conversation.version if not given.get("version", "").isdigit() else int(given["version"])
+        return made
+
+    def _prefill(self, user: User) -> None:
+        filled = composing.prefill(self.conversation, self.mode, user)  # type: ignore[arg-type]  # one of MODES
+        self.to, self.cc, self.bcc = (recipients.write(people) for people in (filled.to, filled.cc, filled.bcc))
+        self.subject, self.text = filled.subject, filled.text
+        self.identity, self.signature, self.quoted = filled.identity, filled.signature, filled.quoted
+        self.forwarded = filled.attachments
+
+
+def draft_kind(mode: str) -> str:
+    """Which draft a mode writes to: comments have their own."""
+    return Message.Kind.NOTE if mode == "note" else Message.Kind.OUTBOUND
+
+
+def draft_of(conversation: Conversation, user: User, mode: str) -> Draft | None:
+    """The person's own unsent text, if any."""
+    return Draft.objects.filter(conversation=conversation, author=user, kind=draft_kind(mode)).first()
+
+
+def send_label(*fields: str) -> str:
+    """The text of the send button for some fields of recipients; plain "Send" when nobody can be read from them."""
+    try:
+        people = [person for text in fields for person in recipients.read(text)]
+    except recipients.UnreadableRecipient:
+        people = []
+    if not people:
+        return _("Send")
+    first = recipients.label(people[0])
+    if len(people) == 1:
+        return _("Send to %(name)s") % {"name": first}
+    return _("Send to %(name)s +%(others)s") % {"name": first, "others": len(people) - 1}

@@ -1,0 +1,152 @@
+// The composer: saves the draft while one writes, names the recipients on the button, lists the chosen files,
+// sends with Ctrl+Enter. Without this script the form still sends.
+const SAVE_AFTER_MS = 2000;
+const form = () => document.getElementById("composer-form");
+const text = () => document.getElementById("composer-text");
+
+// --- Draft ---------------------------------------------------------------------------------------------------------
+let waiting;
+let dirty = false;
+
+function changed() {
+  dirty = true;
+  clearTimeout(waiting);
+  waiting = setTimeout(save, SAVE_AFTER_MS);
+}
+
+function draftData() {
+  const data = new FormData(form());
+  data.delete("attachments");
+  return data;
+}
+
+async function save() {
+  clearTimeout(waiting);
+  const current = form();
+  if (!dirty || !current || current.matches(".htmx-request")) return;
+  dirty = false;
+  try {
+    const response = await fetch(current.dataset.draftUrl, { method: "POST", body: draftData(), credentials: "same-origin" });
+    if (response.ok) document.getElementById("composer-saved").textContent = (await response.text()).trim();
+    else dirty = true;
+  } catch {
+    dirty = true;
+  }
+}
+
+/** The page goes away: the browser finishes this request on its own. */
+function saveLast() {
+  if (dirty && form()) navigator.sendBeacon(form().dataset.draftUrl, draftData());
+  dirty = false;
+}
+
+document.addEventListener("input", (event) => {
+  if (!event.target.closest?.("#composer-form") || event.target.type === "file") return;
+  changed();
+  if (event.target.matches("[data-recipients]")) nameButton();
+});
+document.addEventListener("focusout", (event) => { if (event.target.closest?.("#composer-form")) save(); });
+addEventListener("pagehide", saveLast);
+document.body.addEventListener("htmx:beforeSwap", (event) => { if (event.detail.target.id === "conversation") saveLast(); });
+document.body.addEventListener("htmx:beforeRequest", (event) => {
+  // What is sent, or carried to another mode, is no draft any more.
+  if (event.target.closest?.("#composer-form")) { clearTimeout(waiting); dirty = false; }
+});
+
+// --- The name on the button ----------------------------------------------------------------------------------------
+const ADDRESS = /[^\s<>,;"]+@[^\s<>,;"]+\.[^\s<>,;"]+/;
+
+function people() {
+  const fields = [...form().querySelectorAll("[data-recipients]")];
+  return fields.flatMap((field) => field.value.split(/[,;\n](?=(?:[^"]*"[^"]*")*[^"]*$)/)).filter((part) => ADDRESS.test(part));
+}
+
+function shortName(part) {
+  const name = part.replace(/<[^>]*>/, "").replace(/"/g, "").trim();
+  return name && !name.includes("@") ? name.split(/\s+/)[0] : part.match(ADDRESS)[0];
+}
+
+function nameButton() {
+  const button = form().querySelector("[data-send-one]");
+  if (!button) return;
+  const found = people();
+  const words = found.length === 0 ? button.dataset.sendNobody : found.length === 1 ? button.dataset.sendOne : button.dataset.sendSeveral;
+  button.querySelector("[data-send-label]").textContent = words
+    .replace("%(name)s", found.length ? shortName(found[0]) : "").replace("%(others)s", found.length - 1);
+}
+
+// --- Files ---------------------------------------------------------------------------------------------------------
+function sizeOf(octets) {
+  const units = ["byte", "kilobyte", "megabyte"];
+  const step = octets < 1024 ? 0 : octets < 1024 * 1024 ? 1 : 2;
+  return new Intl.NumberFormat(document.documentElement.lang, { style: "unit", unit: units[step], unitDisplay: "short", maximumFractionDigits: step === 2 ? 1 : 0 })
+    .format(octets / 1024 ** step);
+}
+
+function listFiles(input) {
+  const list = document.getElementById("composer-files");
+  const total = [...input.files].reduce((sum, file) => sum + file.size, 0);
+  const tooLarge = total > Number(list.dataset.limit);
+  list.replaceChildren(...[...input.files].map((file) => line(file.name, sizeOf(file.size), tooLarge)));
+  if (tooLarge) list.append(line(list.dataset.tooLarge, sizeOf(total), true));
+  form().querySelector("[data-send]").disabled = tooLarge;
+  text().closest(".composer").classList.add("is-open");
+}
+
+function line(name, size, tooLarge) {
+  const item = document.createElement("li");
+  const shown = document.createElement("span");
+  const measured = document.createElement("span");
+  shown.className = `file${tooLarge ? " is-too-large" : ""}`;
+  measured.className = "file-size";
+  measured.textContent = size;
+  shown.append(name, " ", measured);
+  item.append(shown);
+  return item;
+}
+
+document.addEventListener("change", (event) => { if (event.target.id === "composer-attachments") listFiles(event.target); });
+
+function take(files) {
+  const input = document.getElementById("composer-attachments");
+  if (!input || !files.length) return false;
+  const all = new DataTransfer();
+  for (const file of [...input.files, ...files]) all.items.add(file);
+  input.files = all.files;
+  listFiles(input);
+  return true;
+}
+
+document.addEventListener("paste", (event) => {
+  if (event.target.id === "composer-text" && take(event.clipboardData.files)) event.preventDefault();
+});
+document.addEventListener("dragover", (event) => { if (event.target.closest?.("#composer")) event.preventDefault(); });
+document.addEventListener("drop", (event) => {
+  if (event.target.closest?.("#composer") && take(event.dataTransfer.files)) event.preventDefault();
+});
+
+// --- Keys and focus ------------------------------------------------------------------------------------------------
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && event.target.closest?.("#composer-form")) {
+    event.preventDefault();
+    const button = form().querySelector("[data-send]");
+    if (!button.disabled) form().requestSubmit(button);
+  } else if (event.key === "Enter" && event.target.matches?.(".composer-input")) {
+    // Enter never sends.
+    event.preventDefault();
+  } else if (event.key === "Escape" && event.target.id === "composer-text") {
+    event.target.blur();
+    document.getElementById("conversation").focus();
+  }
+});
+
+document.addEventListener("click", (event) => {
+  if (event.target.closest("[data-focus]")) document.getElementById(event.target.closest("[data-focus]").dataset.focus)?.focus();
+});
+
+document.body.addEventListener("htmx:afterSettle", (event) => {
+  if (event.detail.elt?.id !== "composer" && event.detail.target?.id !== "composer") return;
+  const field = text();
+  field.focus();
+  field.setSelectionRange(field.value.length, field.value.length);
+});

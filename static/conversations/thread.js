@@ -1,0 +1,115 @@
+// The open conversation: starts at its newest message, takes new messages in below without moving the text one reads,
+// and keeps what is being written. Frames are never moved or replaced, which would load them again.
+import { get } from "./fetching.js";
+
+const SEEN_MS = 800;
+const open = () => document.querySelector("[data-conversation]");
+const thread = () => document.getElementById("thread");
+const scroller = () => document.getElementById("thread-scroll");
+
+function toNewest() {
+  const latest = thread()?.querySelector(":scope > li:last-child");
+  const place = scroller();
+  if (!latest || !place) return;
+  place.scrollTop = Math.max(0, latest.offsetTop - place.offsetTop - 16);
+  adjustFrames();
+}
+
+/** The server says how high a frame should be for a wide column; on a phone the same text takes more lines. */
+const WIDE_PX = 700;
+function adjustFrames() {
+  for (const frame of document.querySelectorAll(".message-frame:not([data-adjusted])")) {
+    frame.dataset.adjusted = "";
+    if (!frame.clientWidth) continue;
+    const more = Math.max(1, WIDE_PX / frame.clientWidth);
+    frame.style.height = `${Math.min(Math.round(frame.height * more), Math.round(innerHeight * 0.8))}px`;
+  }
+}
+
+async function news(event) {
+  const place = open();
+  if (!place || (event?.detail?.number !== undefined && String(event.detail.number) !== place.dataset.conversation)) return;
+  const page = await get(place.dataset.threadUrl);
+  if (!page || place !== open()) return;
+  renewHead(page);
+  renewPanel(page);
+  renewDeliveries(page);
+  takeNew(page);
+}
+
+function renewHead(page) {
+  const now = page.getElementById("conversation-head");
+  const head = document.getElementById("conversation-head");
+  if (!now || !head || head.querySelector(":popover-open") || head.contains(document.activeElement)) return;
+  head.replaceWith(now);
+  window.htmx.process(now);
+}
+
+function renewPanel(page) {
+  const now = page.getElementById("panel");
+  const panel = document.getElementById("panel");
+  if (now && panel && !panel.contains(document.activeElement)) panel.replaceChildren(...now.childNodes);
+}
+
+function renewDeliveries(page) {
+  for (const now of page.querySelectorAll("[data-delivery]")) {
+    const shown = document.querySelector(`[data-delivery="${now.dataset.delivery}"]`);
+    if (shown && !shown.querySelector("details[open]")) shown.replaceChildren(...now.childNodes);
+  }
+}
+
+function takeNew(page) {
+  const fresh = [...page.querySelectorAll("#thread > li[id]")];
+  const arrived = fresh.filter((entry) => !document.getElementById(entry.id) && (entry.dataset.entry || isAfterLast(fresh, entry)));
+  const mails = arrived.filter((entry) => entry.dataset.entry);
+  if (mails.length && !thread().querySelector(".thread-new")) thread().append(divider());
+  thread().append(...arrived);
+  if (mails.length) watchSeen(mails.at(-1), page);
+  adjustFrames();
+}
+
+/** Acts have no lasting id: only those after the newest known message can be new. */
+function isAfterLast(fresh, entry) {
+  const known = fresh.findLastIndex((one) => document.getElementById(one.id));
+  return fresh.indexOf(entry) > known;
+}
+
+function divider() {
+  const line = document.createElement("li");
+  line.className = "thread-new";
+  const clock = new Date().toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit" });
+  line.textContent = `${document.querySelector("[data-new-word]")?.dataset.newWord ?? ""} ${clock}`;
+  return line;
+}
+
+/** A reply names the version it was written to. It moves on once the new message has been in sight. */
+function watchSeen(entry, page) {
+  const version = page.querySelector("[data-version]")?.dataset.version;
+  let timer;
+  const observer = new IntersectionObserver(([seen]) => {
+    clearTimeout(timer);
+    if (!seen.isIntersecting) return;
+    timer = setTimeout(() => {
+      observer.disconnect();
+      const field = document.querySelector('#composer-form [name="version"]');
+      if (field && Number(version) > Number(field.value)) field.value = version;
+    }, SEEN_MS);
+  }, { root: scroller() });
+  observer.observe(entry);
+}
+
+let coming;
+function soon(event) {
+  clearTimeout(coming);
+  coming = setTimeout(() => news(event), 150);
+}
+document.body.addEventListener("live:conversation", (event) => {
+  if (String(event.detail.number) === open()?.dataset.conversation) soon(event);
+});
+document.body.addEventListener("live:refresh", soon);
+document.body.addEventListener("htmx:afterSettle", (event) => {
+  if (event.detail.target.id === "conversation") toNewest();
+  else adjustFrames();
+});
+addEventListener("resize", adjustFrames);
+toNewest();

@@ -11,7 +11,7 @@ _ADDRESS = re.compile(r"[^\s<>()\[\]\",;:@]{1,320}@[^\s<>()\",;:@]{1,320}")
 _QUOTED_LOCAL = re.compile("\x01([^\x01]{1,200})\x01@([^\\s<>(),;:@]{1,255})")
 _LOCAL_ONLY = {"mailer-daemon", "postmaster", "root", "daemon"}
 _QUOTE = "\x01"  # stands for the quotes around a quoted string while names are read; quotes inside stay themselves
-_TOKEN = re.compile(r'[^"()<>,;:\\]+|.', re.DOTALL)
+_PIECE = re.compile(r'[^"()<>,;:\\]+|.', re.DOTALL)
 
 
 @dataclass(slots=True)
@@ -30,7 +30,7 @@ class _Scanner:
     """Cuts a value into entries; depth of comments is a counter, so nesting costs nothing."""
 
     def __init__(self, value: str, maximum: int) -> None:
-        self.tokens: list[str] = _TOKEN.findall(value)
+        self.pieces: list[str] = _PIECE.findall(value)
         self.maximum = maximum
         self.position = 0
         self.entries: list[_Entry] = []
@@ -39,30 +39,30 @@ class _Scanner:
         self.offset = 0
 
     def run(self) -> list[_Entry]:
-        while self.position < len(self.tokens) and len(self.entries) < self.maximum:
+        while self.position < len(self.pieces) and len(self.entries) < self.maximum:
             self._step(self._next())
         self._finish()
         return self.entries
 
     def _next(self) -> str:
-        token = self.tokens[self.position]
+        piece = self.pieces[self.position]
         self.position += 1
-        self.offset += len(token)
-        return token
+        self.offset += len(piece)
+        return piece
 
-    def _step(self, token: str) -> None:
-        if token == '"' and self.offset <= self.quote_closes:
+    def _step(self, piece: str) -> None:
+        if piece == '"' and self.offset <= self.quote_closes:
             self.entry.words.append(_QUOTE + self._until('"') + _QUOTE)
-        elif token == "(":
+        elif piece == "(":
             self.entry.comments.append(self._comment())
-        elif token == "<":
+        elif piece == "<":
             self._angle()
-        elif token in ",;":
+        elif piece in ",;":
             self._finish()
-        elif token == ":" and self._opens_group():
+        elif piece == ":" and self._opens_group():
             self.entry = _Entry()  # the group's name is no mailbox
         else:
-            self.entry.words.append(token)
+            self.entry.words.append(piece)
 
     def _opens_group(self) -> bool:
         name = "".join(self.entry.words)
@@ -70,29 +70,29 @@ class _Scanner:
 
     def _until(self, closing: str) -> str:
         taken: list[str] = []
-        while self.position < len(self.tokens):
-            token = self._next()
-            if token == closing:
+        while self.position < len(self.pieces):
+            piece = self._next()
+            if piece == closing:
                 break
-            if token == "\\" and self.position < len(self.tokens):
-                token = self._next()
-                if token[0] not in '"\\':
+            if piece == "\\" and self.position < len(self.pieces):
+                piece = self._next()
+                if piece[0] not in '"\\':
                     taken.append("\\")
-            taken.append(token)
+            taken.append(piece)
         return "".join(taken)
 
     def _comment(self) -> str:
         taken: list[str] = []
         depth = 1
-        while self.position < len(self.tokens):
-            token = self._next()
-            if token == "\\" and self.position < len(self.tokens):
+        while self.position < len(self.pieces):
+            piece = self._next()
+            if piece == "\\" and self.position < len(self.pieces):
                 taken.append(self._next())
                 continue
-            depth += (token == "(") - (token == ")")
+            depth += (piece == "(") - (piece == ")")
             if depth == 0:
                 break
-            taken.append(token)
+            taken.append(piece)
         return "".join(taken)
 
     def _angle(self) -> None:

@@ -1,6 +1,6 @@
 """The invitation in a text/calendar part (RFC 5545, RFC 5546), for display; nothing is ever answered by itself."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timezone
 from typing import Any
 
 from forwarding.reading.charsets import decode
@@ -48,15 +48,22 @@ def _line(event: Any, name: str) -> str:
 
 
 def _time(event: Any, name: str) -> datetime | date | None:
-    value = getattr(event.get(name), "dt", None)
-    return value if isinstance(value, (datetime, date)) else None
+    return _plain(getattr(event.get(name), "dt", None))
+
+
+def _plain(value: object) -> datetime | date | None:
+    """Aware times keep their offset but not the zone object, so that the value can be stored and passed on."""
+    if isinstance(value, datetime):
+        offset = value.utcoffset()
+        return value if offset is None else value.replace(tzinfo=timezone(offset))
+    return value if isinstance(value, date) else None
 
 
 def _end(event: Any) -> datetime | date | None:
     if (end := _time(event, "DTEND")) is not None:
         return end
-    start, duration = _time(event, "DTSTART"), getattr(event.get("DURATION"), "dt", None)
-    return start + duration if start is not None and duration is not None else None
+    start, duration = getattr(event.get("DTSTART"), "dt", None), getattr(event.get("DURATION"), "dt", None)
+    return _plain(start + duration) if start is not None and duration is not None else None
 
 
 def _organizer(event: Any) -> Address | None:

@@ -155,7 +155,7 @@ def _undeclared(data: bytes, named: str | None, *, html: bool, detection_octets:
     if (text := _mended(data, "utf-8")) is not None:
         return Decoded(text, "utf-8", True)
     if named not in (None, "ascii", "cp1252") and named not in _MULTIBYTE and named is not None:
-        return Decoded(data.decode(named, "windows_1252"), named, True)
+        return Decoded(_decode_by_table(data, named), named, True)
     return _guessed(data, detection_octets)
 
 
@@ -177,15 +177,15 @@ def _siblings(named: str | None) -> tuple[str, ...]:
 
 def _mended(data: bytes, codec: str) -> str | None:
     """Decode with single wrong octets read as Windows-1252, if the rest is clearly `codec`."""
-    high = len(data) - len(data.translate(None, _HIGH))
     if codec.startswith(("utf-16", "utf-32")):
         return data.decode(codec, "replace")
-    mended = data.decode(codec, "windows_1252")
-    strict = data.decode(codec, "ignore")
-    broken = len(mended) - len(strict)
-    return mended if broken * 10 <= high else None
+    high = len(data) - len(data.translate(None, _HIGH))
+    kept = data.decode(codec, "ignore").encode(codec, "ignore")
+    broken = len(data) - len(kept)
+    return data.decode(codec, "windows_1252") if broken * 10 <= high and broken <= _MENDED_OCTETS else None
 
 
+_MENDED_OCTETS = 20_000  # more than this takes too long
 _HIGH = bytes(range(0x80, 0x100))
 
 
@@ -194,7 +194,7 @@ def _guessed(data: bytes, detection_octets: int) -> Decoded:
         text = _strict(data, codec)
         if text is not None:
             return Decoded(text, codec, True)
-    return Decoded(data.decode("cp1252", "windows_1252"), "cp1252", True)
+    return Decoded(decode_western(data), "cp1252", True)
 
 
 def _detected(data: bytes, detection_octets: int) -> str | None:
@@ -211,16 +211,29 @@ def _strict(data: bytes, codec: str) -> str | None:
         return None
 
 
+def decode_western(data: bytes) -> str:
+    """Windows-1252 with its five holes filled, so that it cannot fail."""
+    return _decode_by_table(data, "cp1252")
+
+
+def _decode_by_table(data: bytes, codec: str) -> str:
+    """Decode a single-octet charset; octets it does not define are read as Windows-1252 or Latin-1."""
+    return codecs.charmap_decode(data, "strict", _table(codec))[0]
+
+
+@lru_cache(maxsize=64)
+def _table(codec: str) -> str:
+    octets = (bytes([octet]) for octet in range(256))
+    return "".join(
+        octet.decode(codec, "ignore") or octet.decode("cp1252", "ignore") or octet.decode("latin-1") for octet in octets
+    )
+
+
 def _windows_1252_errors(error: UnicodeError) -> tuple[str, int]:
     """Codec error handler: the octets that do not decode are read as Windows-1252."""
     if not isinstance(error, UnicodeDecodeError):
         raise error
-    wrong = error.object[error.start : error.end]
-    return "".join(_octet_as_1252(octet) for octet in wrong), error.end
-
-
-def _octet_as_1252(octet: int) -> str:
-    return bytes([octet]).decode("cp1252", "ignore") or chr(octet)
+    return decode_western(error.object[error.start : error.end]), error.end
 
 
 codecs.register_error("windows_1252", _windows_1252_errors)

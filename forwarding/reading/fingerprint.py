@@ -9,6 +9,7 @@ from forwarding.reading.storable import pg_text
 from forwarding.reading.structure import Part
 from forwarding.reading.words import squeeze
 
+_TEXT_OCTETS = 1024 * 1024  # longer text is compared as octets
 _BINARY_ENCODINGS = ("base64", "uuencode", "x-uuencode")
 
 
@@ -27,7 +28,8 @@ def _canonical(part: Part) -> bytes:
     """Octets of a leaf without what transport may change: line ends, charset, trailing white space."""
     octets = part.octets()
     charset = part.kind.get("charset")
-    if part.content_type.startswith(("text/", "multipart/")) and not is_binary(octets, charset):
+    is_text = part.content_type.startswith(("text/", "multipart/")) and len(octets) <= _TEXT_OCTETS
+    if is_text and not is_binary(octets, charset):
         octets = pg_text(decode(octets, charset, detection_octets=0).text).encode("utf-8", "replace")
     elif part.encoding not in _BINARY_ENCODINGS:
         octets = octets.replace(b"\r\n", b"\n")

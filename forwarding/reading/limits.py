@@ -25,7 +25,7 @@ class Limits:
     filename_characters: int = 200
     detection_octets: int = 8 * 1024
     tnef_octets: int = 20 * 1024 * 1024
-    tnef_contents_octets: int = 50 * 1024 * 1024
-    decompression_ratio: int = 100
+    rtf_octets: int = 2 * 1024 * 1024
     calendar_octets: int = 256 * 1024
+    calendar_parts: int = 3
     quoting_lines: int = 20_000

@@ -82,11 +82,12 @@ def _unescape(match: re.Match[bytes]) -> bytes:
 def _assembled(numbered: dict[int, tuple[bytes, bool]]) -> str:
     """Join the continuations of one parameter (RFC 2231, section 3) and decode with its charset (section 4)."""
     charset, octets, any_extended = "", b"", False
-    for position, (_, (value, extended)) in enumerate(sorted(numbered.items())):
+    for position, (_, (given, extended)) in enumerate(sorted(numbered.items())):
+        value = given
         if extended:
             any_extended = True
-            if position == 0 and value.count(b"'") >= 2:
-                label, _, value = value.split(b"'", 2)
+            if position == 0 and given.count(b"'") >= 2:
+                label, _, value = given.split(b"'", 2)
                 charset = label.decode("latin-1")
             value = unquote_to_bytes(value)
         octets += value

@@ -62,7 +62,10 @@ _SEPARATOR = re.compile(
     re.IGNORECASE,
 )
 
-_FROM = r"from|från|fra|frå|von|van|de|da|od|от|від|lähettäjä|expéditeur|remitente|feladó|kimden|gönderen|saatja|发件人|寄件者|差出人|보낸 사람"
+_FROM = (
+    r"from|från|fra|frå|von|van|de|da|od|от|від|lähettäjä|expéditeur|remitente"
+    r"|feladó|kimden|gönderen|saatja|发件人|寄件者|差出人|보낸 사람"
+)
 _OTHER = (
     r"sent|date|to|cc|bcc|subject|reply-to|importance|attachments|skickat|datum|till|kopia|ämne|svar till|bilagor"
     r"|sendt|dato|til|emne|kopi|gesendet|an|betreff|kopie|antwort an|envoyé|à|objet|cc|copie à|enviado(?: el| em)?|fecha|para"

@@ -1,12 +1,14 @@
 """Octets to `ReadMail`: the full reading, and the two steps below it on the ladder."""
 
 import re
+from dataclasses import replace
 
 from forwarding.reading.addresses import parse_addresses
 from forwarding.reading.attachments import read_attachments
 from forwarding.reading.body import Body, Selection, read_body, select_parts
 from forwarding.reading.calendar import CALENDAR_TYPES, read_event
 from forwarding.reading.dates import parse_date
+from forwarding.reading.filenames import unique_names
 from forwarding.reading.fingerprint import content_hash
 from forwarding.reading.header_block import line_feeds_only, skip_junk, split_header
 from forwarding.reading.identifiers import first_message_id, message_ids
@@ -16,6 +18,7 @@ from forwarding.reading.parameters import content_type
 from forwarding.reading.quoting import text_ranges
 from forwarding.reading.storable import pg_line
 from forwarding.reading.structure import Part, leaves, parse_tree
+from forwarding.reading.tnef import Unpacked, is_tnef, unpack_tnef
 from forwarding.reading.transfer import decode_base64
 from forwarding.reading.words import decode_words, header_charsets
 
@@ -55,6 +58,9 @@ def _read_full(raw: bytes, limits: Limits) -> ReadMail:
     selection = select_parts(tree.root)
     body = read_body(tree.root, selection, limits)
     attachments = read_attachments(selection, body.attached_too, body.html, limits)
+    attachments, tnef_body = _with_derived(attachments, limits)
+    if tnef_body is not None and not body.text.strip():
+        body = Body(tnef_body.text, body.html or tnef_body.html, defects=(*body.defects, "text_from_tnef"))
     return reader.mail(
         body=body,
         attachments=attachments,
@@ -63,6 +69,24 @@ def _read_full(raw: bytes, limits: Limits) -> ReadMail:
         protection=_protection(tree.root, body),
         defects=(*tree.defects, *body.defects),
     )
+
+
+def _with_derived(
+    attachments: tuple[Attachment, ...], limits: Limits
+) -> tuple[tuple[Attachment, ...], Unpacked | None]:
+    """Add what is inside of winmail.dat; its body may have to serve as the text of the mail."""
+    if not any(is_tnef(attachment) for attachment in attachments):
+        return attachments, None
+    all_of_them: list[Attachment] = []
+    body: Unpacked | None = None
+    for attachment in attachments:
+        all_of_them.append(attachment)
+        if is_tnef(attachment):
+            unpacked = unpack_tnef(attachment, limits)
+            all_of_them += unpacked.attachments
+            body = body or (unpacked if unpacked.text.strip() else None)
+    names = unique_names([attachment.name for attachment in all_of_them])
+    return tuple(replace(one, name=name) for one, name in zip(all_of_them, names, strict=True)), body
 
 
 class _HeaderReader:
@@ -146,8 +170,9 @@ class _HeaderReader:
 
 
 def _calendar(selection: Selection, limits: Limits) -> CalendarEvent | None:
-    for part in selection.attachments:
-        if part.content_type in CALENDAR_TYPES and (event := read_event(part, limits)) is not None:
+    parts = [part for part in selection.attachments if part.content_type in CALENDAR_TYPES]
+    for part in parts[: limits.calendar_parts]:
+        if (event := read_event(part, limits)) is not None:
             return event
     return None
 

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from forwarding.reading.charsets import codec_for, decode
+from forwarding.reading.charsets import codec_for, decode, decode_western
 from forwarding.reading.transfer import decode_base64
 
 _WORD = re.compile(r"=\?([^?\s]{1,60})\?[ \t]*([bBqQ])[ \t]*\?")
@@ -49,7 +49,7 @@ def decode_octets(value: bytes, fallback_charset: str = "") -> str:
             return value.decode(codec or "utf-8")
         except (UnicodeError, ValueError):
             continue
-    return decode(value, "", detection_octets=0).text if b"\x1b" in value else _western(value)
+    return decode(value, "", detection_octets=0).text if b"\x1b" in value else decode_western(value)
 
 
 def header_charsets(raw: bytes, declared: str) -> str:
@@ -63,10 +63,6 @@ def header_charsets(raw: bytes, declared: str) -> str:
     others = [name for name in named if name not in _STRICT_PAIRS]
     own = [declared] if codec_for(declared) not in ("cp1252", None) else []
     return ",".join(dict.fromkeys([*own, *strict, declared, *others[:1]]))
-
-
-def _western(value: bytes) -> str:
-    return value.decode("cp1252", "windows_1252")
 
 
 def _pieces(value: str) -> list[_Piece]:

@@ -1,6 +1,7 @@
 """Second looks at a mail, by other means than the reader under test: what must be in its answer, and what must not."""
 
 import email
+import quopri
 import re
 from collections.abc import Iterator
 from email.message import Message
@@ -36,12 +37,8 @@ def leaked_lines(raw: bytes, reading: Reading) -> list[str]:
     """Long lines of attached messages that stand in the text of the mail, though its own text lacks them."""
     message = email.message_from_bytes(raw)
     own = "\n".join(plain(_text(part)) for part in _own_parts(message))
-    leaked = []
-    for part in _attached_texts(message):
-        for line in _LONG_LINE.findall(_text(part)):
-            if line.strip() and line.strip() in reading.text and line.strip() not in own:
-                leaked.append(line.strip())
-    return leaked
+    lines = {line.strip() for part in _attached_texts(message) for line in _LONG_LINE.findall(_text(part))}
+    return sorted(line for line in lines if line and line in reading.text and line not in own)
 
 
 def has_attached_mail(raw: bytes) -> bool:
@@ -84,6 +81,8 @@ def _payload(part: Message) -> bytes:
 
 
 def _text(part: Message) -> str:
+    if part.get_content_maintype() == "multipart":  # the standard library gave up on it: look into its octets
+        return quopri.decodestring(str(part.get_payload()).encode("utf-8", "replace")).decode("utf-8", "replace")
     charset = str(part.get_content_charset() or "utf-8")
     try:
         return _payload(part).decode(charset, "replace")

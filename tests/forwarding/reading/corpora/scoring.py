@@ -3,6 +3,7 @@
 The scores take plain values, so that other readers can be measured with them (`python -m bench.reading`).
 """
 
+import json
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -110,8 +111,7 @@ def stalwart_cases() -> Iterator[tuple[str, bytes, dict[str, Any]]]:
 
 
 def json_of(path: Path) -> dict[str, Any]:
-    import json
-
+    """An expectation file, parsed."""
     loaded: dict[str, Any] = json.loads(path.read_text("utf-8"))
     return loaded
 
@@ -121,7 +121,7 @@ def judge_stalwart(name: str, wanted: dict[str, Any], reading: Reading) -> Verdi
     parts = wanted["parts"]
     headers = {h["name"]: h["value"] for h in reversed(parts[0]["headers"]) if isinstance(h["name"], str)}
     text = [_part_text(parts[index]) for index in wanted["text_body"]]
-    files = [index for index in {*wanted["attachments"], *_pictures(wanted)}]
+    files = sorted({*wanted["attachments"], *_pictures(wanted)})
     named = [name for index in files if (name := _file_name(parts[index]))]
     return Verdict(
         name,

@@ -102,10 +102,11 @@ def _spf(case: Case, records: tuple[Record, ...]) -> Iterator[Fault]:
         yield "two_spf", {"name": case.record.name}
     elif not published:
         yield from _other_texts(case, records)
-    elif reason := spf.invalid_reason(published[0], include, case.survey.resolved):
-        yield "spf_invalid", {"reason": reason}
-    elif not effects.spf_includes_us(published[0], include):
-        yield from _spf_without_us(case, records, published[0], include)
+    else:
+        if not effects.spf_includes_us(published[0], include):
+            yield from _spf_without_us(case, records, published[0], include)
+        if reason := spf.invalid_reason(published[0], include, case.survey.resolved):
+            yield "spf_invalid", {"reason": reason}
 
 
 def _spf_without_us(case: Case, records: tuple[Record, ...], text: str, include: str) -> Iterator[Fault]:

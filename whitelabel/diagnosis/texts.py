@@ -14,6 +14,7 @@ MOST_EDITS = 3
 MOST_SHUFFLED = 4
 CUT_AT_255 = range(254, 257)
 SNIPPET_BEFORE, SNIPPET_AFTER = 6, 10
+LONG_WORD = 40
 
 Fault = tuple[str, dict[str, str]]
 Fits = Callable[[str], bool]
@@ -37,6 +38,7 @@ def text_faults(record: ExpectedRecord, records: tuple[Record, ...]) -> Iterator
 
     if len(records) > 1 and any(has_effect(plain(a) + plain(b)) for a, b in permutations(records[:6], 2)):
         yield "split_in_two_records", {}
+        return
     for one in records:
         explained = tuple(_transport_faults(record.value, one, has_effect))
         yield from explained or _copying_faults(record.value, plain(one))
@@ -98,7 +100,11 @@ def edit_distance(found: str, expected: str, most: int = MOST_EDITS) -> int:
 
 
 def difference(found: str, expected: str) -> str:
-    """The stretch of `found` around the first difference from `expected`."""
+    """The word of `found` in which it first differs from `expected`; of a long word only the stretch around it."""
     pairs = enumerate(zip(found, expected, strict=False))
     at = next((place for place, (a, b) in pairs if a != b), min(len(found), len(expected)))
-    return found[max(0, at - SNIPPET_BEFORE) : at + SNIPPET_AFTER]
+    start = found.rfind(" ", 0, at) + 1
+    end = found.find(" ", at) if " " in found[at:] else len(found)
+    if end - start > LONG_WORD:
+        start, end = max(start, at - SNIPPET_BEFORE), min(end, at + SNIPPET_AFTER)
+    return found[start:end]

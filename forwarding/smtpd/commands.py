@@ -264,12 +264,3 @@ class ReceivingSMTP(Connection):
     async def smtp_AUTH(self, arg: str | None) -> None:
         """Never offered on the port for mail from outside."""
         await self.say(replies.NO_AUTHENTICATION if self._tls_protocol is None else replies.NOT_OFFERED)
-
-    # --- Octets read too far ---------------------------------------------------------------------------------------
-    # asyncio.StreamReader has no public way to look at its buffer or to give octets back.
-
-    def _has_read_ahead(self) -> bool:
-        return bool(self._reader._buffer)  # type: ignore[attr-defined]  # not public
-
-    def _unread(self, octets: bytes) -> None:
-        self._reader._buffer[:0] = octets  # type: ignore[attr-defined]  # not public

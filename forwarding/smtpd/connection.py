@@ -26,6 +26,8 @@ _HTTP_VERBS = frozenset({"GET", "POST", "PUT", "HEAD", "OPTIONS", "CONNECT", "DE
 _IDLE_VERBS = frozenset({"NOOP", "RSET", "VRFY", "EXPN", "HELP"})
 # A line without end is read on for so many octets, to answer it at its end; then the peer is no mail server.
 _ENDLESS_LINE_OCTETS = 1_048_576
+# A closed session is read on for so many octets, so that the kernel does not drop the last reply (see `end`).
+_LINGER_OCTETS = 4_194_304
 
 
 class SessionEnded(Exception):
@@ -49,6 +51,7 @@ class Connection(SMTP):
         self._limits = service.limits
         self._watch = Watch(loop, self.end)
         self._ended = False
+        self._lingered = 0
         self.peer = ("", 0)
         self._slot: int | None = None
         self._waiting_for_command = False
@@ -69,9 +72,27 @@ class Connection(SMTP):
         """Put our watch where aiosmtpd keeps its own timer, which knows only one time for everything."""
         self._timeout_handle = cast(asyncio.TimerHandle, self._watch)
 
+    def data_received(self, data: bytes) -> None:
+        """Drop what comes after the last reply."""
+        if not self._ended:
+            super().data_received(data)
+            return
+        self._lingered += len(data)
+        if self._lingered > _LINGER_OCTETS and self.transport is not None:
+            cast(asyncio.Transport, self.transport).abort()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Make room for another connection."""
+        if self._slot is not None:
+            self._service.door.leave(self._slot)
+            self._slot = None
+        super().connection_lost(error)
+
     def eof_received(self) -> bool | None:
         """Let a peer that has sent all it wanted still get its replies; aiosmtpd would cancel the session."""
-        return asyncio.StreamReaderProtocol.eof_received(self) if self._tls_protocol is None else False
+        if self._ended or self._tls_protocol is not None:
+            return False
+        return asyncio.StreamReaderProtocol.eof_received(self)
 
     async def push(self, status: Any) -> None:
         """Send one reply line, given without line end."""
@@ -97,8 +118,6 @@ class Connection(SMTP):
             log.exception("an SMTP session ended by an internal error")
         finally:
             self._service.sessions.discard(self)
-            if self._slot is not None:
-                self._service.door.leave(self._slot)
             self.end(None)
 
     # --- The way in ------------------------------------------------------------------------------------------------
@@ -220,7 +239,11 @@ class Connection(SMTP):
         await self._send(reply.line.encode("ascii"))
 
     def end(self, reply: Reply | None) -> None:
-        """Close the connection, with a last reply or without. Nothing is sent after this."""
+        """Close the connection, with a last reply or without. Nothing is sent after this.
+
+        Closing a socket with octets unread resets the connection, and the peer may never see the reply: then only our
+        direction is closed, and what comes is dropped, for a while.
+        """
         if self._ended:
             return
         self._ended = True
@@ -230,7 +253,11 @@ class Connection(SMTP):
         transport = cast(asyncio.Transport, self.transport)
         if reply is not None and not transport.is_closing():
             transport.write(reply.line.encode("ascii") + b"\r\n")
-        transport.close()
+        if reply is not None and self._has_read_ahead() and transport.can_write_eof():
+            transport.write_eof()
+            transport.resume_reading()
+        else:
+            transport.close()
         # A peer that does not read its last reply would keep the connection open for ever.
         self.loop.call_later(self._limits.linger_seconds, transport.abort)
 
@@ -242,6 +269,14 @@ class Connection(SMTP):
     def shut(self) -> None:
         """The server has waited long enough."""
         self.end(replies.SHUTTING_DOWN)
+
+    # asyncio.StreamReader has no public way to look at its buffer or to give octets back.
+
+    def _has_read_ahead(self) -> bool:
+        return bool(self._reader._buffer)  # type: ignore[attr-defined]  # not public
+
+    def _unread(self, octets: bytes) -> None:
+        self._reader._buffer[:0] = octets  # type: ignore[attr-defined]  # not public
 
     async def _send(self, line: bytes) -> None:
         if self._ended:

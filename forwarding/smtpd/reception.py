@@ -30,6 +30,7 @@ class Reception:
         self._decoder = DataDecoder()
         self._writer = BodyWriter(limits.body_memory_octets, directory)
         self._received = 0
+        self._failure: OSError | None = None
         self.too_large = False
 
     @property
@@ -38,16 +39,18 @@ class Reception:
         return self._decoder.rest
 
     async def take(self, chunk: bytes, *, now: float) -> None:
-        """Add what was read. Raises EndlessData or SlowData, OSError when the disk is full."""
+        """Add what was read. Raises EndlessData or SlowData; an error of the disk waits for `finish`."""
         self._received += len(chunk)
         octets = self._decoder.feed(chunk)
-        if not self.too_large:
+        if not self.too_large and self._failure is None:
             await self._keep(octets)
         if self.rest is None:
             self._check_bounds(now)
 
     async def finish(self) -> Body:
-        """The whole body."""
+        """The whole body. Raises OSError when the disk did not take it."""
+        if self._failure is not None:
+            raise self._failure
         if self._writer.size <= self._limits.body_memory_octets:
             return self._writer.finish()
         return await asyncio.to_thread(self._writer.finish)
@@ -57,12 +60,17 @@ class Reception:
         self._writer.discard()
 
     async def _keep(self, octets: bytes) -> None:
+        # Whatever goes wrong, the message must be read to its end: its rest would be taken for commands.
         self._writer.add(octets)
         if self._writer.size > self._limits.message_octets:
             self.too_large = True
             self._writer.discard()
         elif self._writer.must_flush:
-            await asyncio.to_thread(self._writer.flush)
+            try:
+                await asyncio.to_thread(self._writer.flush)
+            except OSError as error:
+                self._failure = error
+                self._writer.discard()
 
     def _check_bounds(self, now: float) -> None:
         if self._received > _ENDLESS_FACTOR * self._limits.message_octets:

@@ -251,6 +251,8 @@ class _StockHandler:
         """Keep the mail, or fail with the exception given."""
         if self._failure is not None:
             raise self._failure
+        if self._spool.before is not None:
+            await self._spool.before()
         self._spool.mails.append(Stored(envelope, bytes(envelope.original_content)))
         return "250 OK"
 

@@ -64,14 +64,17 @@ def postfix(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str,
     def start(post: str, upstream: int) -> int:
         port = _free_port()
         _configure(home, post, upstream, port)
-        running.append((subprocess.Popen([str(POSTFIX), "-c", str(home / "etc"), "start-fg"]), home))
+        # A pipe as in a container; Postfix cannot log to the nameless file that pytest captures into.
+        command = [str(POSTFIX), "-c", str(home / "etc"), "start-fg"]
+        master = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        running.append((master, home))
         _wait_for_greeting(port)
         return port
 
     yield start
     for process, directory in running:
         subprocess.run([str(POSTFIX), "-c", str(directory / "etc"), "stop"], check=False, capture_output=True)
-        process.wait(20)
+        print(process.communicate(timeout=20)[0].decode())
     shutil.rmtree(home, ignore_errors=True)
 
 

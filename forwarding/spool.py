@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from django.db import Error, InterfaceError, OperationalError, connection, connections
+from django.db import InterfaceError, OperationalError, connection, connections
 from psycopg2.extras import execute_values
 
 from forwarding.gathering import Gathering
@@ -113,14 +113,14 @@ class DatabaseSpool:
     def _store(self, messages: Sequence[_Message]) -> list[Exception | None]:
         try:
             self._commit(messages)
-        except Error as error:
+        except Exception as error:  # noqa: BLE001  (its message gets it, and the others must go on)
             if len(messages) == 1 or not _is_usable():
                 return [self._explained(error)] * len(messages)
             log.warning("a group of %d messages failed, storing each alone: %s", len(messages), type(error).__name__)
             return [answer for message in messages for answer in self._store([message])]
         return [None] * len(messages)
 
-    def _explained(self, error: Error) -> Exception:
+    def _explained(self, error: Exception) -> Exception:
         if not _is_usable():
             connection.close()
         if isinstance(error, OperationalError | InterfaceError):

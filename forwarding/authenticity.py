@@ -1,0 +1,332 @@
+"""Whether the author of a forwarded mail is who the From field says: facts in, one level with its reason out. Pure.
+
+SPF of the peer tells who the forwarder is and nothing about the author, so it takes no part. What counts is a DKIM
+signature of the author's own domain that survived, or the word of a mail service we trust (ARC, RFC 8617) given by
+one of its own servers. The answer is shown, never used to refuse or hide a mail (incoming mail 3.9).
+"""
+
+import enum
+import ipaddress
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from forwarding.bounces.addresses import addresses_in
+from forwarding.organizational_domains import domain_of, organizational_domain
+from forwarding.reading.mail import ReadMail
+from inboxes.addressing import split_path
+
+
+class Level(enum.StrEnum):
+    """How well the author is proved. The values are stored."""
+
+    VERIFIED = "verified"
+    VERIFIED_UPSTREAM = "verified_upstream"
+    UNVERIFIED = "unverified"
+    UNKNOWN = "unknown"
+    WARNING = "warning"
+
+
+class Reason(enum.StrEnum):
+    """Why the level is what it is. The values are stored."""
+
+    SIGNED = "signed"
+    VOUCHED = "vouched"
+    NO_SIGNATURE = "no_signature"
+    BROKEN_SIGNATURE = "broken_signature"
+    WEAK_SIGNATURE = "weak_signature"
+    OTHER_SIGNER = "other_signer"
+    NO_AUTHOR = "no_author"
+    NO_ANSWER = "no_answer"
+    SEVERAL_AUTHORS = "several_authors"
+    NAME_OF_ANOTHER = "name_of_another"
+    OWN_DOMAIN = "own_domain"
+    REJECTED_UPSTREAM = "rejected_upstream"
+
+
+SENTENCES: dict[Reason, Promise] = {
+    Reason.SIGNED: _("The sender’s own domain has signed the mail, and the signature is right."),
+    Reason.VOUCHED: _("The mail service that forwarded the mail checked the sender before it passed the mail on."),
+    Reason.NO_SIGNATURE: _("The mail is not signed by the sender’s domain. Many honest mails are not."),
+    Reason.BROKEN_SIGNATURE: _("The mail was changed after it was signed, for example by a footer added on the way."),
+    Reason.WEAK_SIGNATURE: _("The signature is of a kind that is too easy to imitate."),
+    Reason.OTHER_SIGNER: _("The mail is signed, but by another domain than the sender’s."),
+    Reason.NO_AUTHOR: _("The mail does not say who wrote it."),
+    Reason.NO_ANSWER: _("The sender’s domain could not be asked just now. We will try again."),
+    Reason.SEVERAL_AUTHORS: _("The mail names several senders. Honest mail programs do not do that."),
+    Reason.NAME_OF_ANOTHER: _(
+        "The sender’s name is written like another e-mail address than the one the mail is from."
+    ),
+    Reason.OWN_DOMAIN: _("The mail says that it comes from your own domain, but nothing proves it."),
+    Reason.REJECTED_UPSTREAM: _(
+        "Your mail service found that the mail does not come from the sender’s domain, and the domain asks that such mail "
+        "be refused."
+    ),
+}
+"""What is shown to people for each reason."""
+
+
+class Outcome(enum.StrEnum):
+    """Result of checking one signature or chain. UNKNOWN: a domain could not be asked. WEAK: right, but proves little."""
+
+    PASS = "pass"  # noqa: S105  (the word of RFC 8601, no password)
+    FAIL = "fail"
+    WEAK = "weak"
+    NONE = "none"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """One DKIM signature: its domain (d=, lower case) and what came of checking it."""
+
+    domain: str
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class ArcSet:
+    """One instance of an ARC chain: who sealed it and the authentication results it carries."""
+
+    instance: int
+    sealer: str
+    results: str
+
+
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """What checking the raw octets gave. `arc_sets` are ordered from instance 1 up."""
+
+    signatures: tuple[Signature, ...] = ()
+    arc: Outcome = Outcome.NONE
+    arc_sets: tuple[ArcSet, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sealer:
+    """A mail service whose word counts: the domain it seals with and the networks its servers send from."""
+
+    domain: str
+    networks: tuple[str, ...]
+
+
+MICROSOFT = Sealer(
+    "microsoft.com",
+    ("40.92.0.0/15", "40.107.0.0/16", "52.100.0.0/14", "104.47.0.0/17", "2a01:111:f400::/48", "2a01:111:f403::/48"),
+)
+GOOGLE = Sealer(
+    "google.com",
+    (
+        "35.190.247.0/24", "64.233.160.0/19", "66.102.0.0/20", "66.249.80.0/20", "72.14.192.0/18", "74.125.0.0/16",
+        "108.177.8.0/21", "108.177.96.0/19", "130.211.0.0/22", "172.217.0.0/19", "172.217.32.0/20", "172.217.128.0/19",
+        "172.217.160.0/20", "172.217.192.0/19", "172.253.56.0/21", "172.253.112.0/20", "173.194.0.0/16",
+        "209.85.128.0/17", "216.58.192.0/19", "216.239.32.0/19", "2001:4860:4000::/36", "2404:6800:4000::/36",
+        "2607:f8b0:4000::/36", "2800:3f0:4000::/36", "2a00:1450:4000::/36", "2c0f:fb50:4000::/36",
+    ),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """Whose word counts. `relay_pools`: networks that send only what failed authentication on arrival (Microsoft's pool)."""
+
+    sealers: tuple[Sealer, ...] = (MICROSOFT, GOOGLE)
+    relay_pools: tuple[str, ...] = ("40.95.0.0/16",)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything the verdict depends on. Domains are lower-case A-labels.
+
+    `policy`: the DMARC policy in force for the author's domain ("none", "quarantine", "reject"), "" when there is
+    none, and None when it could not be asked. `own_domains`: the organization's. `replies_elsewhere`: Reply-To leads
+    to another organization than From.
+    """
+
+    authors: tuple[str, ...]
+    author_name: str = ""
+    replies_elsewhere: bool = False
+    examination: Examination = Examination()
+    peer_ip: str = ""
+    policy: str | None = ""
+    own_domains: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The level, the reason, the domain or service that proves it (if one does), and whether Reply-To must be shown in full."""
+
+    level: Level
+    reason: Reason
+    proved_by: str = ""
+    replies_elsewhere: bool = False
+
+
+def facts_of(
+    mail: ReadMail, examination: Examination, *, peer_ip: str, policy: str | None, own_domains: Iterable[str]
+) -> Facts:
+    """Gather the facts about a read mail. `policy` belongs to the domain that `author_domain(mail)` gives."""
+    authors = _authors(mail)
+    replies = {organizational_domain(_domain(address.address)) for address in mail.reply_to if "@" in address.address}
+    return Facts(
+        authors=authors,
+        author_name=mail.sender.name if mail.sender else "",
+        replies_elsewhere=bool(authors)
+        and any(reply != organizational_domain(_domain(authors[0])) for reply in replies),
+        examination=examination,
+        peer_ip=peer_ip,
+        policy=policy,
+        own_domains=frozenset(domain.lower() for domain in own_domains),
+    )
+
+
+def author_domain(mail: ReadMail) -> str:
+    """The domain of the one author, as a lower-case A-label; empty when there is none or several."""
+    authors = _authors(mail)
+    return _domain(authors[0]) if len(authors) == 1 else ""
+
+
+def judge(facts: Facts, trust: Trust = Trust()) -> Verdict:
+    """Return the verdict. Nothing verifies a mail with several authors or with another's address as its name."""
+    level, reason, proved_by = _judged(facts, trust)
+    return Verdict(level, reason, proved_by, facts.replies_elsewhere)
+
+
+def _judged(facts: Facts, trust: Trust) -> tuple[Level, Reason, str]:
+    if not facts.authors:
+        return Level.UNVERIFIED, Reason.NO_AUTHOR, ""
+    if len(facts.authors) > 1:
+        return Level.WARNING, Reason.SEVERAL_AUTHORS, ""
+    if _is_named_as_another(facts):
+        return Level.WARNING, Reason.NAME_OF_ANOTHER, ""
+    if any(signature.outcome is Outcome.PASS for signature in _aligned(facts)):
+        return Level.VERIFIED, Reason.SIGNED, _domain(facts.authors[0])
+    sealer, upstream = _word_upstream(facts, trust)
+    if upstream is Outcome.PASS:
+        return Level.VERIFIED_UPSTREAM, Reason.VOUCHED, sealer
+    return (*_without_proof(facts, trust, upstream), "")
+
+
+def _without_proof(facts: Facts, trust: Trust, upstream: Outcome) -> tuple[Level, Reason]:
+    rejected = upstream is Outcome.FAIL or _within(facts.peer_ip, trust.relay_pools)
+    if _may_still_pass(facts, trust) or (rejected and facts.policy is None):
+        return Level.UNKNOWN, Reason.NO_ANSWER
+    if _is_own(facts):
+        return Level.WARNING, Reason.OWN_DOMAIN
+    if rejected and facts.policy in ("quarantine", "reject"):
+        return Level.WARNING, Reason.REJECTED_UPSTREAM
+    return Level.UNVERIFIED, _missing(facts)
+
+
+def _missing(facts: Facts) -> Reason:
+    """Why an unsuspicious mail is not verified."""
+    outcomes = {signature.outcome for signature in _aligned(facts)}
+    if Outcome.WEAK in outcomes:
+        return Reason.WEAK_SIGNATURE
+    if Outcome.FAIL in outcomes:
+        return Reason.BROKEN_SIGNATURE
+    passed = any(signature.outcome is Outcome.PASS for signature in facts.examination.signatures)
+    return Reason.OTHER_SIGNER if passed else Reason.NO_SIGNATURE
+
+
+def _may_still_pass(facts: Facts, trust: Trust) -> bool:
+    """Whether a domain that could not be asked might have proved the mail."""
+    chain_counts = facts.examination.arc is Outcome.UNKNOWN and _trusted_peer(facts, trust)
+    return chain_counts or any(signature.outcome is Outcome.UNKNOWN for signature in _aligned(facts))
+
+
+def _aligned(facts: Facts) -> list[Signature]:
+    """Signatures of the author's organization (relaxed alignment, RFC 7489 section 3.1.1)."""
+    wanted = organizational_domain(_domain(facts.authors[0]))
+    return [s for s in facts.examination.signatures if wanted and organizational_domain(s.domain) == wanted]
+
+
+def _is_named_as_another(facts: Facts) -> bool:
+    own = organizational_domain(_domain(facts.authors[0]))
+    return any(organizational_domain(_domain(named)) != own for named in addresses_in(facts.author_name))
+
+
+def _is_own(facts: Facts) -> bool:
+    domain = _domain(facts.authors[0])
+    return any(domain == own or domain.endswith(f".{own}") for own in facts.own_domains)
+
+
+def _trusted_peer(facts: Facts, trust: Trust) -> bool:
+    return any(_within(facts.peer_ip, sealer.networks) for sealer in trust.sealers)
+
+
+def _word_upstream(facts: Facts, trust: Trust) -> tuple[str, Outcome]:
+    """The newest sealer and what it found, if it is trusted and the mail came from its servers.
+
+    The results are taken from the earliest set of the unbroken run of that sealer's sets at the end of the chain.
+    Earlier sets are only as good as who sealed them: anybody can begin a chain with results of their own making.
+    """
+    if facts.examination.arc is not Outcome.PASS or not facts.examination.arc_sets:
+        return "", Outcome.NONE
+    newest = facts.examination.arc_sets[-1]
+    sealer = next((s for s in trust.sealers if s.domain == newest.sealer), None)
+    if sealer is None or not _within(facts.peer_ip, sealer.networks):
+        return "", Outcome.NONE
+    first = newest
+    for arc_set in reversed(facts.examination.arc_sets):
+        if arc_set.sealer != sealer.domain:
+            break
+        first = arc_set
+    return sealer.domain, _found_upstream(first.results, _domain(facts.authors[0]))
+
+
+def _found_upstream(results: str, domain: str) -> Outcome:
+    """What authentication results (RFC 8601) say about the author's domain."""
+    organization = organizational_domain(domain)
+    outcome = Outcome.NONE
+    for method, result, properties in parse_results(results):
+        named = properties.get("header.from" if method == "dmarc" else "header.d") or properties.get("header.i", "")
+        aligned = organizational_domain(named.rpartition("@")[2]) == organization
+        if method in ("dmarc", "dkim") and result == "pass" and aligned:
+            return Outcome.PASS
+        if method == "dmarc" and result == "fail" and aligned:
+            outcome = Outcome.FAIL
+    return outcome
+
+
+_COMMENT = re.compile(r"\([^()]{0,500}\)")
+_RESULT = re.compile(r"\s*([a-z-]{2,20})\s*=\s*([a-z]{2,20})", re.IGNORECASE)
+_PROPERTY = re.compile(r"([a-z]{2,10}\.[a-z-]{1,30})\s*=\s*(\"[^\"]{0,300}\"|[^\s;]{1,300})", re.IGNORECASE)
+
+
+def parse_results(text: str) -> Iterator[tuple[str, str, dict[str, str]]]:
+    """Method, result and properties of each part of Authentication-Results (RFC 8601 section 2.2); comments are dropped."""
+    text = text[:8_000]
+    for _nested in range(3):
+        text = _COMMENT.sub(" ", text)
+    for part in text.split(";"):
+        match = _RESULT.match(part)
+        if match:
+            properties = {name.lower(): value.strip('"').lower() for name, value in _PROPERTY.findall(part)}
+            yield match[1].lower(), match[2].lower(), properties
+
+
+def _authors(mail: ReadMail) -> tuple[str, ...]:
+    """The distinct addresses of all From fields."""
+    named = [address.address for address in mail.senders] or ([mail.sender.address] if mail.sender else [])
+    fields = mail.all_headers("from")
+    if len(fields) > 1:
+        named += [found[-1] for value in fields if (found := addresses_in(value))]
+    return tuple(dict.fromkeys(address.lower() for address in named if "@" in address))
+
+
+def _domain(address: str) -> str:
+    path = split_path(address)
+    return path[1] if path else domain_of(address)
+
+
+def _within(ip: str, networks: Iterable[str]) -> bool:
+    try:
+        address = ipaddress.ip_address(ip)
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None) or address
+    return any(mapped in ipaddress.ip_network(network) for network in networks)

@@ -5,7 +5,6 @@ from django.urls import URLPattern, URLResolver, include, path
 from kundomail import components_page
 
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("", include("whitelabel.demo_urls")),
     path("components/", components_page.components, name="components"),
     path("components/work/", components_page.work_example, name="components_work"),
     path("", include("whitelabel.demo_urls")),

@@ -14,7 +14,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("invite/<str:token>/", organizations.invitation, name="invitation"),
     path("", include("whitelabel.urls")),
     path("content/", include("conversations.content_urls")),
-    path("", include("conversations.content_urls")),
     path("health/live/", health.live, name="health_live"),
     path("health/ready/", health.ready, name="health_ready"),
 ]
@@ -28,6 +27,5 @@ urlpatterns += [
     path("<slug:organization_slug>/", include("organizations.urls")),
     path("<slug:organization_slug>/", include("inboxes.urls")),
     path("<slug:organization_slug>/", include("forwarding.urls")),
-    path("<slug:organization_slug>/", include("conversations.urls")),
     path("<slug:organization_slug>/", include("conversations.urls")),
 ]

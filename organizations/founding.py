@@ -17,7 +17,7 @@ from organizations.models import Invitation, Membership, Organization, User, rec
 
 # First path segments the site uses itself; an organization cannot be called so.
 RESERVED_SLUGS = frozenset(
-    "accounts admin api components demo dns docs health help invite it language login logout mail new static support"
+    "accounts admin api components content demo dns docs health help invite it language login logout mail new static support"
     " www".split()
 )
 

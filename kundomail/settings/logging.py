@@ -12,5 +12,9 @@ LOGGING = {
     "loggers": {
         "django.request": {"level": "ERROR"},
         "mail.log": {"level": "ERROR"},
+        # Beat asks every two seconds whether a check is due: not worth three lines each time.
+        "celery.beat": {"level": "WARNING"},
+        "celery.worker.strategy": {"level": "WARNING"},
+        "celery.app.trace": {"level": "WARNING"},
     },
 }

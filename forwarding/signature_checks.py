@@ -46,7 +46,10 @@ _MALFORMED = (
     RecursionError,
 )
 
-_FIELD = re.compile(rb"(?im)^(dkim-signature|arc-seal|arc-message-signature)[ \t]*:((?:[^\n]*\n[ \t])*[^\n]*)")
+_NO_CHAIN: tuple[Outcome, tuple[ArcSet, ...]] = (Outcome.NONE, ())
+_FIELD = re.compile(
+    rb"(?im)^(dkim-signature|arc-seal|arc-message-signature|arc-authentication-results)[ \t]*:((?:[^\n]*\n[ \t])*[^\n]*)"
+)
 _SHA1 = re.compile(rb"(?:^|;)\s*a\s*=\s*rsa-sha1\s*(?:;|$)")
 _PARTIAL = re.compile(rb"(?:^|;)\s*l\s*=")
 
@@ -56,9 +59,10 @@ def examine(raw: bytes, resolver: dns.resolver.Resolver, limits: CheckLimits = C
     fields = _fields(raw)
     ask = _key_lookup(resolver)
     signatures = [value for name, value in fields if name == b"dkim-signature"][: limits.signatures]
-    seals = [value for name, value in fields if name == b"arc-seal"]
     checked = tuple(_check(raw, index, value, ask, limits) for index, value in enumerate(signatures))
-    arc, arc_sets = _check_chain(raw, ask, limits) if 0 < len(seals) <= limits.arc_sets else (Outcome.NONE, ())
+    arc, arc_sets = (
+        _check_chain(raw, ask, limits) if any(name != b"dkim-signature" for name, _ in fields) else _NO_CHAIN
+    )
     return Examination(checked, arc, arc_sets)
 
 
@@ -106,13 +110,17 @@ def _check_chain(
     raw: bytes, ask: Callable[..., bytes | None], limits: CheckLimits
 ) -> tuple[Outcome, tuple[ArcSet, ...]]:
     try:
-        result, details, _comment = dkim.ARC(raw, minkey=limits.key_bits).verify(dnsfunc=ask)
+        chain = dkim.ARC(raw, minkey=limits.key_bits)
+        instances, _headers = chain.sorted_arc_headers()
+        if instances > limits.arc_sets:
+            return Outcome.FAIL, ()
+        result, details, _comment = chain.verify(dnsfunc=ask)
     except NotAnswered:
         return Outcome.UNKNOWN, ()
     except _MALFORMED:
         return Outcome.FAIL, ()
     if result != dkim.CV_Pass:
-        return Outcome.FAIL, ()
+        return (Outcome.NONE if result == dkim.CV_None else Outcome.FAIL), ()
     sets = [
         ArcSet(
             detail["instance"],

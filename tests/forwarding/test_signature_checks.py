@@ -8,11 +8,11 @@ import dns.resolver
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-from dnslib import QTYPE, RCODE, RR, TXT, DNSRecord
-from dnslib.server import BaseResolver, DNSHandler, DNSLogger, DNSServer
+from dnslib.server import DNSServer
 
 from forwarding.authenticity import Examination, Outcome, Signature
 from forwarding.signature_checks import CheckLimits, dmarc_policy, examine
+from tests.forwarding.dns_zone import Zone, resolver_for, serving
 
 MAIL = b"From: Anna <anna@example.com>\r\nTo: jobb@lillestad.se\r\nSubject: Sommarjobb\r\n\r\nHej!\r\n"
 
@@ -30,37 +30,11 @@ def new_key(bits: int) -> tuple[bytes, str]:
 PRIVATE, RECORD = new_key(2048)
 
 
-class Zone(BaseResolver):
-    """TXT records by name; names in `broken` answer SERVFAIL."""
-
-    def __init__(self) -> None:
-        self.texts: dict[str, list[str]] = {}
-        self.broken: set[str] = set()
-        self.asked: list[str] = []
-
-    def resolve(self, request: DNSRecord, handler: DNSHandler) -> DNSRecord:
-        name = str(request.q.qname).rstrip(".").lower()
-        self.asked.append(name)
-        reply = request.reply()
-        if name in self.broken:
-            reply.header.rcode = RCODE.SERVFAIL
-        elif name not in self.texts:
-            reply.header.rcode = RCODE.NXDOMAIN
-        for text in self.texts.get(name, []):
-            pieces = [text[at : at + 250] for at in range(0, len(text), 250)]
-            reply.add_answer(RR(request.q.qname, QTYPE.TXT, rdata=TXT(pieces), ttl=60))
-        return reply
-
-
 @pytest.fixture(scope="module")
 def server() -> Iterator[DNSServer]:
     """One server for all tests: each stop waits for its poll."""
-    quiet = DNSLogger("-request,-reply,-truncated,-error,-recv,-send")
-    server = DNSServer(Zone(), address="127.0.0.1", port=0, logger=quiet)
-    server.start_thread()
-    yield server
-    server.stop()
-    server.server.server_close()
+    with serving() as server:
+        yield server
 
 
 @pytest.fixture
@@ -75,11 +49,7 @@ def zone(server: DNSServer) -> Zone:
 
 @pytest.fixture
 def resolver(server: DNSServer, zone: Zone) -> dns.resolver.Resolver:
-    resolver = dns.resolver.Resolver(configure=False)
-    resolver.nameservers = ["127.0.0.1"]
-    resolver.port = server.server.server_address[1]
-    resolver.lifetime = 2
-    return resolver
+    return resolver_for(server)
 
 
 def signed(mail: bytes = MAIL, domain: bytes = b"example.com", **options: object) -> bytes:

@@ -80,8 +80,12 @@ def answers(port: int) -> Callable[[], bool]:
 
 
 def child_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment of every process: the caller's, in local mode, with lines that are not held back."""
-    return {**environment, "KUNDOMAIL_LOCAL": "1", "PYTHONUNBUFFERED": "1", "C_FORCE_ROOT": "1"}
+    """The environment of every process: the caller's, in local mode, with lines that are not held back.
+
+    Celery's warning about root is for servers; here everything belongs to whoever tries the product.
+    """
+    quiet = "ignore:You're running the worker"
+    return {**environment, "KUNDOMAIL_LOCAL": "1", "PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": quiet}
 
 
 def manage(plan: Plan, name: str, *arguments: str) -> Service:

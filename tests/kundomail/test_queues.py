@@ -3,6 +3,7 @@
 import pytest
 from django.conf import settings
 from kombu import Connection
+from pytest_django.fixtures import SettingsWrapper
 from redbeat.schedulers import get_redis
 
 from kundomail import celery
@@ -17,15 +18,15 @@ def test_beat_renews_its_lock_before_it_runs_out() -> None:
     assert settings.CELERY_BEAT_MAX_LOOP_INTERVAL < settings.REDBEAT_LOCK_TIMEOUT
 
 
-def test_the_schedule_is_put_together_from_every_topic(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_schedule_is_put_together_from_every_topic(settings: SettingsWrapper) -> None:
     entry = {"task": "x.tasks.sweep", "schedule": 60.0}
-    monkeypatch.setattr(settings, "WEATHER_BEAT_SCHEDULE", {"sweep-weather": entry}, raising=False)
+    settings.WEATHER_BEAT_SCHEDULE = {"sweep-weather": entry}
     assert celery.beat_schedule()["sweep-weather"] == entry
 
 
-def test_two_topics_cannot_use_one_name_in_the_schedule(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_topics_cannot_use_one_name_in_the_schedule(settings: SettingsWrapper) -> None:
     for name in ("RAIN_BEAT_SCHEDULE", "SNOW_BEAT_SCHEDULE"):
-        monkeypatch.setattr(settings, name, {"sweep": {"task": "x", "schedule": 1.0}}, raising=False)
+        setattr(settings, name, {"sweep": {"task": "x", "schedule": 1.0}})
     with pytest.raises(celery.DuplicateEntry, match="SNOW_BEAT_SCHEDULE repeats sweep"):
         celery.beat_schedule()
 

@@ -183,4 +183,4 @@ def _name(text: str) -> str:
     text = squeeze(text.replace(_QUOTE, ""))
     if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":
         text = text[1:-1].strip()
-    return text
+    return text.strip('" ') if text.count('"') == 1 else text

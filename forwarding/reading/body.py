@@ -191,6 +191,8 @@ class _BodyReader:
             if shown_as(part).startswith(_MEDIA):
                 continue
             piece = self._piece(part)
+            if not piece.text:
+                continue
             shown = piece.text if piece.text.endswith("\n") or part is parts[-1] else piece.text + "\n"
             marks += [Mark(mark.start + offset, mark.end + offset, mark.kind) for mark in piece.marks]
             pieces.append(shown)

@@ -8,6 +8,7 @@ from forwarding.reading.words import decode_words
 
 _ANGLED = re.compile(r"<([^<>]{1,4096})>")
 _WORD = re.compile(r"[^\s<>,;\"()]+")
+_COMMENT = re.compile(r"\([^()]{0,200}\)")
 _SPACE = re.compile(r"\s+")
 
 
@@ -33,5 +34,5 @@ def first_message_id(values: list[bytes], limits: Limits) -> str:
 
 def _normal(identifier: str) -> str:
     """Trim, unwrap `[…]` that some gateways add, drop folds; case stays."""
-    identifier = _SPACE.sub("", identifier)
+    identifier = _SPACE.sub("", _COMMENT.sub("", identifier))
     return identifier[1:-1] if identifier.startswith("[") and identifier.endswith("]") else identifier

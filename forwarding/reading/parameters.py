@@ -30,9 +30,11 @@ class Parameterized:
 def parse_parameterized(raw: bytes, maximum: int = 200, fallback_charset: str = "") -> Parameterized:
     """Split a header value into its main value and at most `maximum` decoded parameters; never raises."""
     head, _, rest = raw.partition(b";")
-    value = _COMMENT.sub(b"", head).strip().strip(b'"').lower().decode("latin-1")
-    if "=" in value:  # the main value is missing and a parameter stands in its place
-        rest, value = raw, ""
+    head = _COMMENT.sub(b"", head).strip()
+    if b"=" in head:  # the semicolon or the main value is missing
+        first, *others = head.split(None, 1)
+        head, rest = (b"", raw) if b"=" in first else (first, b"".join(others) + b";" + rest)
+    value = head.strip(b'"').lower().decode("latin-1")
     return Parameterized(value, _parameters(rest, maximum, fallback_charset) if rest else {})
 
 

@@ -17,16 +17,18 @@ _STRICT_PAIRS = {
     "big5": "big5",
     "euc-kr": "euc-kr",
 }
+_CONTROLS = re.compile("[\x01-\x08\x0e-\x1f]")
 _SPACES = re.compile(r"[ \t\r\n]+")
 
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """Octets of a header value; `charset` is empty for text outside of encoded words."""
+    """Octets of a header value; `charset` is empty for text outside of encoded words, `written` is the word itself."""
 
     octets: bytes
     charset: str
     encoded: bool
+    written: str = ""
 
 
 def decode_words(value: bytes, fallback_charset: str = "") -> str:
@@ -74,7 +76,7 @@ def _pieces(value: str) -> list[_Piece]:
             continue
         close = _close(value, match.end(), last_close)
         pieces.append(_Piece(value[position : match.start()].encode("latin-1"), "", encoded=False))
-        pieces.append(_decoded_word(match.group(1), match.group(2), value[match.end() : close]))
+        pieces.append(_decoded_word(match, value[match.end() : close]))
         position = close + 2
     pieces.append(_Piece(value[position:].encode("latin-1"), "", encoded=False))
     return [piece for piece in pieces if piece.encoded or piece.octets]
@@ -87,13 +89,14 @@ def _close(value: str, start: int, last_close: int) -> int:
     return value.find("?=", start)
 
 
-def _decoded_word(charset: str, encoding: str, text: str) -> _Piece:
+def _decoded_word(match: re.Match[str], text: str) -> _Piece:
     octets = text.encode("latin-1")
-    if encoding in "bB":
+    if match.group(2) in "bB":
         octets = decode_base64(octets)
     else:
-        octets = _Q_ESCAPE.sub(lambda match: bytes([int(match.group(1), 16)]), octets.replace(b"_", b" "))
-    return _Piece(octets, charset.partition("*")[0].lower(), encoded=True)  # RFC 2231, section 5: language
+        octets = _Q_ESCAPE.sub(lambda escape: bytes([int(escape.group(1), 16)]), octets.replace(b"_", b" "))
+    charset = match.group(1).partition("*")[0].lower()  # RFC 2231, section 5: a language may follow
+    return _Piece(octets, charset, encoded=True, written=f"{match.group()}{text}?=")
 
 
 def _merged(pieces: list[_Piece]) -> list[_Piece]:
@@ -111,13 +114,16 @@ def _merged(pieces: list[_Piece]) -> list[_Piece]:
 
 
 def _joined(left: _Piece, right: _Piece) -> _Piece:
-    return _Piece(left.octets + right.octets, left.charset, encoded=True)
+    return _Piece(left.octets + right.octets, left.charset, encoded=True, written=left.written + right.written)
 
 
 def _piece_text(piece: _Piece, fallback_charset: str) -> str:
     if not piece.encoded:
         return decode_octets(piece.octets, fallback_charset)
-    return decode(piece.octets, piece.charset, detection_octets=0).text
+    decoded = decode(piece.octets, piece.charset, detection_octets=0)
+    if decoded.overruled and _CONTROLS.search(decoded.text):
+        return piece.written  # damaged beyond reading: what stands there says more than noise
+    return decoded.text
 
 
 def squeeze(text: str) -> str:

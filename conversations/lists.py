@@ -13,7 +13,7 @@ from typing import Any
 from django.conf import settings
 from django.db.models import Count, Q, QuerySet
 from django.utils.functional import Promise
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from conversations.models import Conversation
 from organizations.models import User
@@ -34,13 +34,13 @@ class ConversationList:
 
 
 UNANSWERED = ConversationList(
-    "unanswered", _("Unanswered"), "mail-question-mark", "unanswered_since", oldest_first=True
+    "unanswered", pgettext_lazy("list", "Unanswered"), "mail-question-mark", "unanswered_since", oldest_first=True
 )
-MINE = ConversationList("mine", _("Mine"), "user-round")
-UNASSIGNED = ConversationList("unassigned", _("Unassigned"), "user-round-x")
-WAITING = ConversationList("waiting", _("Waiting"), "clock")
-DONE = ConversationList("done", _("Done"), "circle-check", counted=False)
-ACTIVITY = ConversationList("activity", _("Latest activity"), "activity", counted=False)
+MINE = ConversationList("mine", pgettext_lazy("list", "Mine"), "user-round")
+UNASSIGNED = ConversationList("unassigned", pgettext_lazy("list", "Unassigned"), "user-round-x")
+WAITING = ConversationList("waiting", pgettext_lazy("list", "Waiting"), "clock")
+DONE = ConversationList("done", pgettext_lazy("list", "Done"), "circle-check", counted=False)
+ACTIVITY = ConversationList("activity", pgettext_lazy("list", "Latest activity"), "activity", counted=False)
 LISTS = {each.name: each for each in (UNANSWERED, MINE, UNASSIGNED, WAITING, DONE, ACTIVITY)}
 
 _ROW_FIELDS = (

@@ -26,7 +26,9 @@ BULK_MAX = 200
 
 def conversation_or_404(number: int) -> Conversation:
     """The conversation with that number in the open organization."""
-    found = Conversation.objects.select_related("inbox", "assignee", "contact").filter(number=number).first()
+    found = (
+        Conversation.objects.select_related("inbox", "assignee", "contact", "related_to").filter(number=number).first()
+    )
     if found is None:
         raise Http404
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -19,13 +19,14 @@ from conversations import explaining, frames
 from conversations.models import Attachment, Conversation, Message
 from conversations.plain_text import Part, parts, visible_controls
 from conversations.recipients import label
+from inboxes.models import Inbox
 from organizations import scope
 from organizations.models import Event, User
 from whitelabel.models import OutboundMail, OutboundRecipient
 
-FRAME_LINE_PX = 23
-FRAME_EDGES_PX = 46
-FRAME_PX = (96, 560)
+FRAME_LINE_PX = 25  # a line of text and its share of the space between paragraphs
+FRAME_EDGES_PX = 90
+FRAME_PX = (120, 640)
 FRAME_CHARACTERS_A_LINE = 92
 EVENTS_SHOWN = 100
 EVENT_KINDS = ("conversation.assigned", "conversation.status")
@@ -58,6 +59,7 @@ class Card:
     deliveries: list[Delivery] = field(default_factory=list)
     undo_until: datetime | None = None
     cut: bool = False
+    is_latest: bool = False  # the newest mail: the one that is answered
     is_entry: str = "message"
 
     @property
@@ -132,11 +134,13 @@ def messages_of(conversation: Conversation, *, everything: bool) -> tuple[list[M
     return shown, folded
 
 
-def cards(messages: Sequence[Message], user: User) -> list[Card]:
+def cards(messages: Sequence[Message], inbox: Inbox, user: User) -> list[Card]:
     """Cards with files and delivery states; two queries for all of them."""
     files = _attachments(messages)
     fates = _recipients(messages)
-    return [_card(message, user, files[message.pk], fates[message.outbound_id]) for message in messages]
+    made = [_card(message, inbox, user, files[message.pk], fates[message.outbound_id]) for message in messages]
+    newest = max((place for place, card in enumerate(made) if card.message.kind == Message.Kind.INBOUND), default=None)
+    return [replace(card, is_latest=place == newest) for place, card in enumerate(made)]
 
 
 def acts(conversation: Conversation, since: datetime | None) -> list[Act]:
@@ -161,13 +165,13 @@ def frame_height(text: str) -> int:
     return min(high, max(low, lines * FRAME_LINE_PX + FRAME_EDGES_PX))
 
 
-def _card(message: Message, user: User, files: list[Attachment], fates: list[OutboundRecipient]) -> Card:
+def _card(message: Message, inbox: Inbox, user: User, files: list[Attachment], fates: list[OutboundRecipient]) -> Card:
     framed = message.kind == Message.Kind.INBOUND and message.has_html  # type: ignore[attr-defined]  # annotated
     limit = settings.MESSAGE_TEXT_CHARACTERS
     return Card(
         message=message,
         sender=_sender(message),
-        summary=_summary(message),
+        summary=_summary(message, inbox),
         parts=parts(message.text, message.ranges, limit),
         frame_url=_frame_url(message, user) if framed else "",
         frame_height=frame_height(_visible(message)) if framed else 0,
@@ -192,9 +196,10 @@ def _frame_url(message: Message, user: User) -> str:
     return frames.address(frames.Content("message", scope.current_id(), user.pk, message.pk))
 
 
-def _summary(message: Message) -> str:
-    """The recipients in a line: "to Jobb, Anna, Cc 2"."""
-    names = [visible_controls(label(person)) for person in message.to]
+def _summary(message: Message, inbox: Inbox) -> str:
+    """The recipients in a line: "to Jobb, Anna, Cc 2". The inbox's own address goes by the inbox's name."""
+    own = {inbox.address: inbox.name}
+    names = [own.get(person["address"].lower()) or visible_controls(label(person)) for person in message.to]
     shown = ", ".join(names[:3]) + (f" +{len(names) - 3}" if len(names) > 3 else "")
     copies = len(message.cc) + len(message.bcc)
     if not shown:

@@ -70,6 +70,11 @@ class Composer:
         return send_label(self.to, self.cc, self.bcc)
 
     @property
+    def send_words(self) -> dict[str, str]:
+        """The same with places for the names, for the script that follows what is typed."""
+        return {"nobody": _("Send"), "one": _("Send to %(name)s"), "several": _("Send to %(name)s +%(others)s")}
+
+    @property
     def has_copies(self) -> bool:
         """Whether the fields for copies must be seen from the start."""
         return bool(self.cc or self.bcc)

@@ -51,7 +51,7 @@ def conversation_context(request: HttpRequest, conversation: Conversation) -> di
     everything = "all" in request.GET
     found, folded = cards.messages_of(conversation, everything=everything)
     user: Any = request.user
-    shown = cards.cards(found, user)
+    shown = cards.cards(found, conversation.inbox, user)
     # What colleagues did before the first message shown is folded with it.
     acts = cards.acts(conversation, shown[0].at if folded and shown else None)
     return {

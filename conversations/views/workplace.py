@@ -8,19 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 from typing import Any
 from urllib.parse import urlencode
 
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from conversations import lists
 from conversations.lists import LISTS, ConversationList, Counts, Page, Position
-from conversations.models import Conversation
+from conversations.models import Conversation, Message
 from conversations.plain_text import visible_controls
 from conversations.search import search
 from inboxes.models import Inbox
+from whitelabel.models import OutboundMail
 
 
 @dataclass(frozen=True)
@@ -111,6 +114,9 @@ class Workplace:
             "last_received_at": self._last_received(inboxes),
             "silent_inboxes": self._silent(inboxes) if not found.conversations and not self.place.words else [],
             "no_inboxes": not inboxes,
+            "sent": self._sent(),
+            # Always there, so that a conversation opened later has a place for its panel; without content it is not seen.
+            "show_panel": True,
         }
 
     def page(self) -> Page:
@@ -198,6 +204,23 @@ class Workplace:
             assignee=assignee.display_name if assignee else "",
             bounced=conversation.has_failed_delivery,
         )
+
+    def _sent(self) -> dict[str, Any] | None:
+        """The mail this person has just sent, as ?sent=number-id says, while it can be taken back."""
+        number, _dash, identity = self.request.GET.get("sent", "").partition("-")
+        if not (number.isascii() and number.isdigit() and identity.isascii() and identity.isdigit()):
+            return None
+        leaves_at = (
+            Message.objects.filter(pk=int(identity[:18]), author=self.request.user)  # type: ignore[misc]  # members only
+            .filter(conversation__number=int(number[:9]), outbound__state=OutboundMail.State.QUEUED)
+            .values_list("outbound__not_before", flat=True)
+            .first()
+        )
+        left = (leaves_at - timezone.now()).total_seconds() if leaves_at else 0
+        if left <= 0:
+            return None
+        undo_url = reverse("conversations:undo", args=[self.slug, number, identity]) + self.place.query()
+        return {"undo_url": undo_url, "seconds": ceil(left)}
 
     def _page_url(self, *, before: Position | None = None, after: Position | None = None) -> str:
         place = self.place

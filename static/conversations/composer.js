@@ -140,6 +140,20 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+/** "Reply" below a mail only moves to the composer when that is what it is doing already. */
+function answer(event, button) {
+  event.preventDefault();
+  // htmx remembers the last button pressed of a form and would send to this one's address the next time.
+  event.stopPropagation();
+  const wanted = button.dataset.answer;
+  if (form().elements.mode.value === wanted) return text().focus();
+  window.htmx.trigger(form().querySelector(`button[name="to_mode"][value="${wanted}"]`), "click");
+}
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-answer]");
+  if (button && form()) answer(event, button);
+}, true);
 document.addEventListener("click", (event) => {
   if (event.target.closest("[data-focus]")) document.getElementById(event.target.closest("[data-focus]").dataset.focus)?.focus();
 });

@@ -44,7 +44,7 @@ function isQuiet() {
 function offer(number) {
   const note = form().querySelector(".list-news");
   const text = note.querySelector("span");
-  text.textContent = number === 1 ? text.dataset.one : text.dataset.several.replace("%(number)s", number);
+  text.textContent = `${number} ${number === 1 ? text.dataset.one : text.dataset.several}`;
   note.hidden = number === 0;
 }
 

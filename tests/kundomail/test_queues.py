@@ -1,9 +1,9 @@
-"""Celery: its settings keep to each other, and a task travels from a process of the web to a worker."""
+"""Celery: its settings keep to each other, and its broker and scheduler reach the server."""
 
 import pytest
 from django.conf import settings
 from kombu import Connection
-from pytest_django.fixtures import SettingsWrapper
+from pytest_django import Settings
 from redbeat.schedulers import get_redis
 
 from kundomail import celery
@@ -18,13 +18,13 @@ def test_beat_renews_its_lock_before_it_runs_out() -> None:
     assert settings.CELERY_BEAT_MAX_LOOP_INTERVAL < settings.REDBEAT_LOCK_TIMEOUT
 
 
-def test_the_schedule_is_put_together_from_every_topic(settings: SettingsWrapper) -> None:
+def test_the_schedule_is_put_together_from_every_topic(settings: Settings) -> None:
     entry = {"task": "x.tasks.sweep", "schedule": 60.0}
     settings.WEATHER_BEAT_SCHEDULE = {"sweep-weather": entry}
     assert celery.beat_schedule()["sweep-weather"] == entry
 
 
-def test_two_topics_cannot_use_one_name_in_the_schedule(settings: SettingsWrapper) -> None:
+def test_two_topics_cannot_use_one_name_in_the_schedule(settings: Settings) -> None:
     for name in ("RAIN_BEAT_SCHEDULE", "SNOW_BEAT_SCHEDULE"):
         setattr(settings, name, {"sweep": {"task": "x", "schedule": 1.0}})
     with pytest.raises(celery.DuplicateEntry, match="SNOW_BEAT_SCHEDULE repeats sweep"):

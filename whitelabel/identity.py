@@ -29,8 +29,6 @@ SENDING_STATES = (SenderDomain.State.ACTIVE, SenderDomain.State.DEGRADED)
 
 RIGHT = ("green", "green_note")
 CLAIM_FIELDS = ("organization", "domain", "label", "token", "state", "active_selector", "verdicts")
-WRONG = ("red",)
-GONE_CODES = ("missing_nx", "missing_type")
 
 
 @dataclass(frozen=True)
@@ -114,13 +112,12 @@ def _signing_key(claim: SenderDomain) -> SigningKey | None:
 
 
 def _any_wrong(claim: SenderDomain, prefixes: Iterable[str]) -> bool:
+    """Whether every answering nameserver of the customer says that one of these records is missing or wrong."""
     return any(
-        _is_wrong(verdict) for verdict in claim.verdicts if str(verdict.get("key", "")).startswith(tuple(prefixes))
+        verdict.get("definite_bad", False)
+        for verdict in claim.verdicts
+        if str(verdict.get("key", "")).startswith(tuple(prefixes))
     )
-
-
-def _is_wrong(verdict: dict[str, Any]) -> bool:
-    return verdict.get("state") in WRONG or verdict.get("code") in GONE_CODES
 
 
 def _verdict(claim: SenderDomain, key: str) -> dict[str, Any]:

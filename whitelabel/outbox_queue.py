@@ -42,26 +42,29 @@ WITH RECURSIVE waiting(organization_id) AS (
     FROM waiting CROSS JOIN LATERAL (
         SELECT id, automatic, next_attempt_at FROM whitelabel_outboundmail AS mail
         WHERE mail.organization_id = waiting.organization_id AND mail.state IN ('queued', 'sending')
-            AND mail.next_attempt_at <= now()
+            AND mail.next_attempt_at <= statement_timestamp()
         ORDER BY automatic, next_attempt_at, id LIMIT %(limit)s
     ) AS first
+), chosen AS (
+    SELECT id, row_number() OVER (ORDER BY automatic, turn, next_attempt_at, id) AS place FROM due
+    ORDER BY place LIMIT %(limit)s
 ), locked AS (
-    SELECT id, state, octet_length(content) AS octets, automatic, next_attempt_at FROM whitelabel_outboundmail
-    WHERE id = ANY(ARRAY(SELECT id FROM due ORDER BY automatic, turn, next_attempt_at, id LIMIT %(limit)s))
-        AND state IN ('queued', 'sending') AND next_attempt_at <= now()
-    FOR UPDATE SKIP LOCKED
+    SELECT mail.id, mail.state, octet_length(mail.content) AS octets, chosen.place
+    FROM whitelabel_outboundmail AS mail JOIN chosen ON chosen.id = mail.id
+    WHERE mail.state IN ('queued', 'sending') AND mail.next_attempt_at <= statement_timestamp()
+    FOR UPDATE OF mail SKIP LOCKED
 ), taken AS (
     SELECT id, state, place FROM (
-        SELECT id, state, row_number() OVER turns AS place, sum(octets) OVER turns AS octets
-        FROM locked WINDOW turns AS (ORDER BY automatic, next_attempt_at, id)
-    ) AS counted WHERE place = 1 OR octets <= %(octets)s
+        SELECT id, state, place, row_number() OVER turns AS number, sum(octets) OVER turns AS octets
+        FROM locked WINDOW turns AS (ORDER BY place)
+    ) AS counted WHERE number = 1 OR octets <= %(octets)s
 )
 UPDATE whitelabel_outboundmail AS mail
 SET state = 'sending', attempts = mail.attempts + 1,
-    lease_until = now() + %(lease)s * interval '1 second', next_attempt_at = now() + %(lease)s * interval '1 second'
+    lease_until = statement_timestamp() + %(lease)s * interval '1 second', next_attempt_at = statement_timestamp() + %(lease)s * interval '1 second'
 FROM taken WHERE mail.id = taken.id
 RETURNING mail.id, mail.organization_id, mail.attempts, taken.state = 'sending', mail.return_path_domain,
-    mail.header_message_id, mail.content, mail.not_before < now() - %(give_up)s * interval '1 day', taken.place
+    mail.header_message_id, mail.content, mail.not_before < statement_timestamp() - %(give_up)s * interval '1 day', taken.place
 """
 
 

@@ -12,11 +12,9 @@ RELAY_TIMEOUT_SECONDS: int = env.int("RELAY_TIMEOUT_SECONDS", default=60)  # of 
 RELAY_TRANSACTION_SECONDS: int = env.int("RELAY_TRANSACTION_SECONDS", default=240)  # of one mail to one recipient
 RELAY_MAILS_PER_CONNECTION = 100
 RELAY_IDLE_SECONDS = 20  # a connection unused this long is closed
-# Dotted path of a function that tells whether the relay took a mail over (whitelabel.relay_questions); empty = it
+# Dotted path of a function that tells whether the relay took a mail over (whitelabel.delivery.RelayQuestion); empty = it
 # cannot be asked, and a mail whose worker died at the wrong moment may leave twice.
-RELAY_QUESTION: str = env.str(
-    "RELAY_QUESTION", default="whitelabel.demo_sink.accepted" if LOCAL and "RELAY_URL" not in env.ENVIRON else ""
-)
+RELAY_QUESTION: str = env.str("RELAY_QUESTION", default="whitelabel.demo_sink.accepted" if LOCAL else "")
 # Circuit breaker: this many failed connections in a row open it; then it waits, doubling up to the limit.
 RELAY_FAILURES_TO_OPEN = 3
 RELAY_PAUSE_SECONDS = 2

@@ -1,0 +1,176 @@
+"""A relay on loopback: a real SMTP server that takes mail, and that can misbehave in every way a relay has been seen to."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from whitelabel.relay import Relay, RelayAddress
+
+Stage = str
+"""connect, ehlo, mail, rcpt, data, dot"""
+
+OK = {
+    "connect": b"220 relay.example ESMTP",
+    "ehlo": b"250-relay.example\r\n250-SIZE 52428800\r\n250 ENHANCEDSTATUSCODES",
+    "mail": b"250 2.1.0 ok",
+    "rcpt": b"250 2.1.5 ok",
+    "data": b"354 go ahead",
+    "dot": b"250 2.0.0 queued as 4XYZ",
+}
+
+
+@dataclass(frozen=True)
+class Taken:
+    """One mail the relay has answered 250 to (or would have, had it not hung up): envelope and octets."""
+
+    envelope_sender: str
+    recipient: str
+    content: bytes
+
+
+@dataclass(frozen=True)
+class Misbehaviour:
+    """Instead of a reply: hang up at once, say nothing, or send the reply one octet at a time."""
+
+    kind: str
+    seconds: float = 0
+
+
+HANG_UP = Misbehaviour("hang up")
+SILENCE = Misbehaviour("silence")
+
+
+@dataclass
+class FakeRelay:
+    """The server's side. `answer` decides the reply to each stage; `taken` are the mails it is responsible for."""
+
+    port: int
+    taken: list[Taken] = field(default_factory=list)
+    connections: int = 0
+    answer: Callable[[Stage, bytes], bytes | Misbehaviour | None] = lambda stage, line: None
+
+    def client(self, **options: object) -> Relay:
+        """Our relay client, pointed here."""
+        settings = {"timeout_seconds": 5, "transaction_seconds": 10, "ehlo_name": "mail.kundo.se"}
+        return Relay(RelayAddress("smtp", "127.0.0.1", self.port, **{**settings, **options}))  # type: ignore[arg-type]
+
+    def has(self, envelope_sender: str, recipient: str, message_id: str) -> bool | None:
+        """What a relay's log would say (whitelabel.delivery.RelayQuestion)."""
+        return any((t.envelope_sender, t.recipient) == (envelope_sender, recipient) for t in self.taken)
+
+
+class _Session(threading.Thread):
+    """One connection."""
+
+    def __init__(self, relay: FakeRelay, connection: socket.socket, tls: ssl.SSLContext | None) -> None:
+        super().__init__(daemon=True)
+        self._relay, self._socket, self._tls = relay, connection, tls
+        self._file = connection.makefile("rb")
+        self._sender = self._recipient = ""
+
+    def run(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            if self._say("connect", b""):
+                while line := self._file.readline():
+                    if not self._command(line.rstrip(b"\r\n")):
+                        break
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._file.close()
+        self._socket.close()
+
+    def _command(self, line: bytes) -> bool:
+        verb = line[:4].upper()
+        if verb == b"EHLO":
+            return self._say("ehlo", line, b"\r\n250 STARTTLS" if self._tls else b"")
+        if verb == b"STAR":
+            return self._start_tls()
+        if verb == b"MAIL":
+            self._sender = _path(line)
+            return self._say("mail", line)
+        if verb == b"RCPT":
+            self._recipient = _path(line)
+            return self._say("rcpt", line)
+        if verb == b"DATA":
+            return self._say("data", line) and (self._last.startswith(b"354") is False or self._content())
+        if verb == b"QUIT":
+            self._socket.sendall(b"221 2.0.0 bye\r\n")
+            return False
+        self._socket.sendall(b"250 2.0.0 ok\r\n")
+        return True
+
+    def _content(self) -> bool:
+        lines = []
+        while (line := self._file.readline()) not in (b".\r\n", b""):
+            lines.append(line[1:] if line.startswith(b".") else line)
+        if not line:
+            return False
+        taken = Taken(self._sender, self._recipient, b"".join(lines))
+        reply = self._relay.answer("dot", taken.recipient.encode())
+        if reply is None or isinstance(reply, Misbehaviour) or reply.startswith(b"2"):
+            self._relay.taken.append(taken)
+        return self._send(reply, "dot")
+
+    def _say(self, stage: Stage, line: bytes, addition: bytes = b"") -> bool:
+        return self._send(self._relay.answer(stage, line), stage, addition)
+
+    def _send(self, reply: bytes | Misbehaviour | None, stage: Stage, addition: bytes = b"") -> bool:
+        if reply == HANG_UP:
+            return False
+        if reply == SILENCE:
+            time.sleep(30)
+            return False
+        octets = OK[stage] if reply is None or isinstance(reply, Misbehaviour) else reply
+        if addition:
+            octets = octets.replace(b"250 ", b"250-") + addition
+        self._last = octets
+        pause = reply.seconds if isinstance(reply, Misbehaviour) else 0
+        for piece in [octets + b"\r\n"] if not pause else [b"%c" % octet for octet in octets + b"\r\n"]:
+            self._socket.sendall(piece)
+            time.sleep(pause)
+        return not octets.startswith(b"421")
+
+    def _start_tls(self) -> bool:
+        if self._tls is None:
+            self._socket.sendall(b"502 5.5.1 not here\r\n")
+            return True
+        self._socket.sendall(b"220 2.0.0 go ahead\r\n")
+        self._socket = self._tls.wrap_socket(self._socket, server_side=True)
+        self._file = self._socket.makefile("rb")
+        self._tls = None
+        return True
+
+
+@contextlib.contextmanager
+def fake_relay(tls: ssl.SSLContext | None = None) -> Iterator[FakeRelay]:
+    """A relay that listens until the block ends."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    relay = FakeRelay(listener.getsockname()[1])
+
+    def serve() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = listener.accept()
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                relay.connections += 1
+                _Session(relay, connection, tls).start()
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    try:
+        yield relay
+    finally:
+        with contextlib.suppress(OSError):
+            listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join(5)
+
+
+def _path(line: bytes) -> str:
+    return line[line.index(b"<") + 1 : line.index(b">")].decode()

@@ -1,0 +1,183 @@
+"""The SMTP client against a real server, well-behaved and otherwise."""
+
+from __future__ import annotations
+
+import ssl
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.support.relay import HANG_UP, SILENCE, Misbehaviour, fake_relay
+from whitelabel.relay import Outcome, Relay, RelayAddress, RelayUnavailable
+
+MAIL = b"From: a@b.se\r\n\r\nHej\r\n.\r\n..x\r\n"
+SENDER, RECIPIENT = "b.abc@mail.kundo.se", "barry@example.org"
+
+
+def test_octets_arrive_as_they_are_with_dots_at_the_start_of_lines() -> None:
+    with fake_relay() as server:
+        client = server.client()
+        assert client.send(SENDER, RECIPIENT, MAIL).outcome is Outcome.ACCEPTED
+        client.close()
+    [taken] = server.taken
+    assert (taken.envelope_sender, taken.recipient, taken.content) == (SENDER, RECIPIENT, MAIL)
+
+
+def test_one_connection_carries_many_mails_and_is_renewed_after_its_share() -> None:
+    with fake_relay() as server:
+        client = server.client(mails_per_connection=3)
+        assert all(client.send(SENDER, RECIPIENT, MAIL).outcome is Outcome.ACCEPTED for _ in range(7))
+        client.close()
+    assert len(server.taken) == 7
+    assert server.connections == 3
+
+
+def test_a_connection_idle_for_too_long_is_not_trusted() -> None:
+    with fake_relay() as server:
+        client = server.client(idle_seconds=0.05)
+        client.send(SENDER, RECIPIENT, MAIL)
+        time.sleep(0.1)
+        client.send(SENDER, RECIPIENT, MAIL)
+        client.close()
+    assert server.connections == 2
+
+
+@pytest.mark.parametrize("stage", ["mail", "rcpt", "data", "dot"])
+@pytest.mark.parametrize(
+    ("reply", "outcome", "status"),
+    [
+        (b"550 5.1.1 no such user", Outcome.REFUSED, "5.1.1"),
+        (b"554 go away", Outcome.REFUSED, "5.0.0"),
+        (b"451 4.7.1 try later", Outcome.LATER, "4.7.1"),
+    ],
+)
+def test_a_refusal_at_any_stage_is_about_this_mail_only(
+    stage: str, reply: bytes, outcome: Outcome, status: str
+) -> None:
+    with fake_relay() as server:
+        client = server.client()
+        server.answer = lambda at, line: reply if at == stage else None
+        answer = client.send(SENDER, RECIPIENT, MAIL)
+        server.answer = lambda at, line: None
+        assert client.send(SENDER, RECIPIENT, MAIL).outcome is Outcome.ACCEPTED
+        client.close()
+    assert (answer.outcome, answer.status, answer.trouble) == (outcome, status, False)
+    assert answer.text == reply.decode()
+    assert server.connections == 1
+
+
+@pytest.mark.parametrize("reply", [b"421 4.3.2 shutting down", b"530 5.7.0 log in first", b"454 4.7.0 no"])
+def test_replies_about_the_session_never_give_a_mail_up(reply: bytes) -> None:
+    with fake_relay() as server:
+        server.answer = lambda at, line: reply if at == "mail" else None
+        answer = server.client().send(SENDER, RECIPIENT, MAIL)
+    assert (answer.outcome, answer.trouble) == (Outcome.LATER, True)
+
+
+@pytest.mark.parametrize(
+    ("stage", "outcome"),
+    [("mail", Outcome.LATER), ("rcpt", Outcome.LATER), ("data", Outcome.LATER), ("dot", Outcome.UNKNOWN)],
+)
+@pytest.mark.parametrize("fault", [HANG_UP, SILENCE])
+def test_only_a_break_after_the_final_dot_leaves_the_outcome_unknown(
+    stage: str, outcome: Outcome, fault: Misbehaviour
+) -> None:
+    with fake_relay() as server:
+        server.answer = lambda at, line: fault if at == stage else None
+        answer = server.client(timeout_seconds=0.3).send(SENDER, RECIPIENT, MAIL)
+    assert (answer.outcome, answer.trouble) == (outcome, True)
+
+
+def test_a_relay_that_sends_one_octet_at_a_time_is_cut_off() -> None:
+    with fake_relay() as server:
+        server.answer = lambda at, line: Misbehaviour("slow", 0.2) if at == "rcpt" else None
+        begun = time.monotonic()
+        answer = server.client(timeout_seconds=5, transaction_seconds=0.5).send(SENDER, RECIPIENT, MAIL)
+    assert answer.outcome is Outcome.LATER
+    assert time.monotonic() - begun < 2
+
+
+@pytest.mark.parametrize("fault", [HANG_UP, b"554 5.7.1 not you", b"421 4.7.0 later"])
+def test_a_relay_that_does_not_greet_is_unavailable(fault: bytes | Misbehaviour) -> None:
+    with fake_relay() as server:
+        server.answer = lambda at, line: fault if at == "connect" else None
+        with pytest.raises(RelayUnavailable):
+            server.client().send(SENDER, RECIPIENT, MAIL)
+
+
+def test_nobody_listening_is_unavailable() -> None:
+    with fake_relay() as server:
+        port = server.port
+    with pytest.raises(RelayUnavailable, match=str(port)):
+        Relay(RelayAddress("smtp", "127.0.0.1", port, timeout_seconds=1)).send(SENDER, RECIPIENT, MAIL)
+
+
+@pytest.mark.parametrize("address", ["a b@c.se", "a@b.se>\r\nRCPT TO:<x@y.se", "å@b.se", "a@b.se\0"])
+def test_an_address_that_could_break_the_protocol_never_reaches_the_relay(address: str) -> None:
+    with fake_relay() as server:
+        assert server.client().send(SENDER, address, MAIL).outcome is Outcome.REFUSED
+        assert server.client().send(address, RECIPIENT, MAIL).outcome is Outcome.REFUSED
+    assert server.connections == 0
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A self-signed certificate for 127.0.0.1, and its key."""
+    folder = tmp_path_factory.mktemp("tls")
+    certificate, key = folder / "cert.pem", folder / "key.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate]
+    names = ["-days", "2", "-subj", "/CN=relay", "-addext", "subjectAltName=IP:127.0.0.1"]
+    subprocess.run([*command, *names], check=True, capture_output=True)
+    return certificate, key
+
+
+def _tls(certificate: tuple[Path, Path]) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+    return context
+
+
+def _over_tls(port: int, ca_file: str) -> Relay:
+    return Relay(RelayAddress("smtp+starttls", "127.0.0.1", port, ca_file=ca_file, timeout_seconds=5))
+
+
+def test_starttls_is_used_with_a_certificate_that_is_trusted(certificate) -> None:
+    with fake_relay(_tls(certificate)) as server:
+        assert _over_tls(server.port, str(certificate[0])).send(SENDER, RECIPIENT, MAIL).outcome is Outcome.ACCEPTED
+
+
+def test_a_certificate_nobody_vouches_for_is_not_sent_through(certificate) -> None:
+    with fake_relay(_tls(certificate)) as server, pytest.raises(RelayUnavailable, match="certificate"):
+        _over_tls(server.port, "").send(SENDER, RECIPIENT, MAIL)
+    assert server.taken == []
+
+
+def test_a_relay_that_has_lost_starttls_is_not_sent_through_in_clear() -> None:
+    with fake_relay() as server, pytest.raises(RelayUnavailable):
+        _over_tls(server.port, "").send(SENDER, RECIPIENT, MAIL)
+    assert server.taken == []
+
+
+@pytest.mark.parametrize(
+    ("url", "scheme", "host", "port", "user", "password"),
+    [
+        ("smtp://127.0.0.1:2526", "smtp", "127.0.0.1", 2526, "", ""),
+        ("smtp+starttls://us%40er:p%2Fw@relay.example", "smtp+starttls", "relay.example", 587, "us@er", "p/w"),
+        ("smtps://relay.example", "smtps", "relay.example", 465, "", ""),
+    ],
+)
+def test_the_relay_is_named_by_one_url(settings, url, scheme, host, port, user, password) -> None:
+    settings.RELAY_URL = url
+    address = RelayAddress.from_settings()
+    assert (address.scheme, address.host, address.port) == (scheme, host, port)
+    assert (address.user, address.password) == (user, password)
+    assert not password or password not in repr(address)
+
+
+@pytest.mark.parametrize("url", ["http://x", "smtp://", "relay.example:25"])
+def test_a_relay_url_that_names_no_relay_is_refused(settings, url: str) -> None:
+    settings.RELAY_URL = url
+    with pytest.raises(ValueError, match="RELAY_URL"):
+        RelayAddress.from_settings()

@@ -122,7 +122,8 @@ class NameServer:
         self._tables: dict[str, tuple[Zone, dict[tuple[str, str], list[tuple[int, Any]]]]] = {}
 
     def load(self, zone: Zone) -> None:
-        """Replace a zone, as a reload would."""
+        """Replace a zone, as a reload would. A mistake in its text raises here."""
+        self._tables[zone.origin] = (zone, zone.records())
         self.zones[zone.origin] = zone
 
     def respond(self, data: bytes, over_tcp: bool, source: Any) -> list[bytes]:
@@ -291,9 +292,10 @@ class World:
         return address
 
     def know(self, name: str, *addresses: str) -> None:
-        """Let the resolver know the addresses of a host outside every zone."""
+        """Let the resolver know the addresses of a host that no zone of its lists as nameserver."""
         text = "\n".join(f"@ {'AAAA' if ':' in address else 'A'} {address}" for address in addresses)
-        if not any(name == origin or name.endswith(f".{origin}") for origin in self.resolver.zones):
+        zones = self.resolver.zones.items()
+        if not any(name.endswith(f".{origin}") and name in zone.nameservers for origin, zone in zones):
             self.resolver.zones[name] = Zone(name, text)
 
     def delegate(self, parent: str, **children: list[str]) -> NameServer:

@@ -178,23 +178,24 @@ def _text(case: Case, records: tuple[Record, ...]) -> Iterator[Fault]:
 
 
 def _mx(case: Case, records: tuple[Record, ...]) -> Iterator[Fault]:
+    """Ours must be there and nobody else's beside it; preferences do not matter."""
     foreign = [r for r in records if r.target not in case.partners and r.target != case.record.target]
-    faults = [fault for record in foreign for fault in _target_faults(case, record)]
     if effects.fits(case.record, records):
-        yield from faults
-        for record in foreign[:1]:
-            yield "mx_extra", {"name": case.record.name, "host": record.target}
+        absent = case.partners - {record.target for record in records}
+        for record in foreign:
+            if not any(_name_faults(case, record.target, absent)):  # else it is the other row's business
+                yield "mx_extra", {"name": case.record.name, "host": record.target}
         return
+    faults = [fault for record in foreign for fault in _target_faults(case, record)]
     yield from faults
     if not any(code != "other_vendor" for code, _ in faults):
         yield from _not_this_one(case)
 
 
 def _target_faults(case: Case, found: Record) -> Iterator[Fault]:
-    """What is wrong with a foreign MX target. A vendor's MX beside ours is only an extra."""
+    """What is wrong with an MX target that is not ours."""
     yield from _history(case, value_text(found))
-    vendor = sender_of([found.target], case.ours)
-    if vendor and not effects.fits(case.record, case.survey.answers(case.record.name, "MX")):
+    if vendor := sender_of([found.target], case.ours):
         yield "other_vendor", {"name": case.record.name, "vendor": vendor}
     yield from _name_faults(case, found.target, case.partners | {case.record.target})
     if _is_address(found.target):
@@ -233,6 +234,9 @@ def _is_alias(survey: Survey, target: str) -> bool:
 def _alias_faults(case: Case, target: str) -> Iterator[Fault]:
     """An alias at a name where other data belongs, or an alias to somewhere else than our target."""
     record = case.record
+    if case.ours and target.endswith(f".{case.ours}") and _is_silent(case, Question(target, record.type)):
+        yield "our_side", {}
+        return
     yield from _history(case, target)
     if vendor := sender_of([target], case.ours):
         yield "other_vendor", {"name": record.name, "vendor": vendor}
@@ -261,12 +265,16 @@ def _other_token(wanted: str, target: str) -> bool:
 
 def _our_side(case: Case, records: tuple[Record, ...]) -> Iterator[Fault]:
     """The customer's alias is right: does our target answer?"""
-    silent = (Outcome.NXDOMAIN, Outcome.NODATA, Outcome.SERVFAIL, Outcome.TIMEOUT)
-    if case.record.kind not in ("return_path", "dkim_alias"):
-        return
-    target = case.survey.resolved.get(Question(case.record.target, "TXT"))
-    if target is not None and target.outcome in silent:
+    aliases = ("return_path", "dkim_alias")
+    if case.record.kind in aliases and _is_silent(case, Question(case.record.target, "TXT")):
         yield "our_side", {}
+
+
+def _is_silent(case: Case, question: Question) -> bool:
+    """Whether resolvers could not get an answer for a name of ours; a refusal only says they do not serve us."""
+    reply = case.survey.resolved.get(question)
+    silent = (Outcome.NXDOMAIN, Outcome.NODATA, Outcome.SERVFAIL, Outcome.TIMEOUT)
+    return reply is not None and reply.outcome in silent
 
 
 def _inlined(case: Case, texts: Reply | None) -> Judgement | None:

@@ -59,14 +59,17 @@ def _answer(case: Case, server: Server, reply: Reply) -> ServerAnswer:
 
 
 def _is_bogus(case: Case, server: Server, reply: Reply) -> bool:
-    """Validation fails: an EDE of DNSSEC, and the same resolver answers when it does not check (CD=1)."""
+    """Validation fails: an EDE of DNSSEC, and the same resolver answers when it does not check (CD=1).
+
+    Without the EDE it may as well be a passing failure: that must not turn a row red.
+    """
     unchecked = case.survey.unchecked.get(case.question, {}).get(server)
     answers = unchecked is not None and unchecked.outcome is Outcome.ANSWER
-    return answers and (not reply.extended_errors or any(code in DNSSEC_ERRORS for code, _ in reply.extended_errors))
+    return answers and any(code in DNSSEC_ERRORS for code, _ in reply.extended_errors)
 
 
 def _extended_error(reply: Reply) -> str:
     for code, _ in reply.extended_errors:
         if code in DNSSEC_ERRORS:
             return f"EDE {code}, {DNSSEC_ERRORS[code]}"
-    return "SERVFAIL"
+    return reply.rcode

@@ -12,9 +12,12 @@ from typing import TypeVar
 from whitelabel.survey.values import Question, Reply, Server, ZoneCut
 
 Key = tuple[str, int]
+Variants = tuple[tuple[bytes, Reply], ...]
+"""Octets and meaning of the latest different replies to a question: servers rotate the order of records."""
 K = TypeVar("K")
 V = TypeVar("V")
 
+REMEMBERED_VARIANTS = 4
 REMEMBERED_REPLIES = 100_000
 REMEMBERED_SERVERS = 20_000
 REMEMBERED_ZONES = 20_000
@@ -83,6 +86,6 @@ class Memory:
 
     buckets: TokenBuckets
     breaker: CircuitBreaker
-    last_replies: dict[tuple[Key, Question, int], tuple[bytes, Reply]] = field(default_factory=dict)
+    last_replies: dict[tuple[Key, Question, int], Variants] = field(default_factory=dict)
     cuts: dict[str, tuple[float, ZoneCut]] = field(default_factory=dict)
     probes: dict[tuple[str, Question], ProbeMemory] = field(default_factory=dict)

@@ -258,8 +258,11 @@ class _Surveyor:
                 remember(self.memory.probes, (self.cut.zone, ask.question), kept, REMEMBERED_REPLIES)
 
     def _healthy(self) -> list[Server]:
-        answered = {s for asked in self.replies.values() for s, reply in asked.items() if reply.outcome.definite}
-        return [server for server in self.cut.servers if server in answered]
+        """Servers of the zone that answered everything so far; if there are none, those that answered something."""
+        spoke = [(s, reply.outcome.definite) for asked in self.replies.values() for s, reply in asked.items()]
+        answered = {server for server, definite in spoke if definite}
+        faultless = answered - {server for server, definite in spoke if not definite}
+        return [server for server in self.cut.servers if server in (faultless or answered)]
 
     # --- resolvers -------------------------------------------------------------------------------------------
 

@@ -20,7 +20,7 @@ from types import TracebackType
 import dns.exception
 
 from whitelabel.survey import wire
-from whitelabel.survey.limits import REMEMBERED_REPLIES, Memory, remember
+from whitelabel.survey.limits import REMEMBERED_REPLIES, REMEMBERED_VARIANTS, Memory, remember
 from whitelabel.survey.settings import SurveySettings
 from whitelabel.survey.values import Outcome, Question, Reply, Server
 
@@ -266,11 +266,13 @@ class Transport:
     def _read(self, one: _Pending, data: bytes) -> Reply:
         key = (one.ask.server.key, one.ask.question, one.ask.flags)
         octets = wire.comparable(data, one.question)
-        last = self.memory.last_replies.get(key)
-        if last is not None and last[0] == octets:
-            return last[1]
+        known = self.memory.last_replies.get(key, ())
+        for seen, meaning in known:
+            if seen == octets:
+                return meaning
         reply = wire.read_reply(data, authoritative=not one.ask.flags, max_records=self.settings.max_records)
-        remember(self.memory.last_replies, key, (octets, reply), REMEMBERED_REPLIES)
+        variants = ((octets, reply), *known)[:REMEMBERED_VARIANTS]
+        remember(self.memory.last_replies, key, variants, REMEMBERED_REPLIES)
         return reply
 
     def _finish(self, one: _Pending, reply: Reply) -> None:

@@ -96,11 +96,12 @@ def _checked(person: Person, own: frozenset[str]) -> Person:
 
 
 def _problem(address: str) -> str:
+    shown = " ".join(address.split())[:100]
     if not address.isascii() and not address.rpartition("@")[0].isascii():
         return _(
             "“%(address)s” has letters before the @ that mail servers cannot handle yet. Ask for another address."
-        ) % {"address": address[:100]}
-    return _("“%(address)s” is not an e-mail address. Correct it or take it away.") % {"address": address[:100]}
+        ) % {"address": shown}
+    return _("“%(address)s” is not an e-mail address. Correct it or take it away.") % {"address": shown}
 
 
 def _reply_target(message: Message, own: frozenset[str]) -> list[Person]:

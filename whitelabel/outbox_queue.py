@@ -61,7 +61,8 @@ WITH RECURSIVE waiting(organization_id) AS (
 )
 UPDATE whitelabel_outboundmail AS mail
 SET state = 'sending', attempts = mail.attempts + 1,
-    lease_until = statement_timestamp() + %(lease)s * interval '1 second', next_attempt_at = statement_timestamp() + %(lease)s * interval '1 second'
+    lease_until = statement_timestamp() + %(lease)s * interval '1 second',
+    next_attempt_at = statement_timestamp() + %(lease)s * interval '1 second'
 FROM taken WHERE mail.id = taken.id
 RETURNING mail.id, mail.organization_id, mail.attempts, taken.state = 'sending', mail.return_path_domain,
     mail.header_message_id, mail.content, mail.not_before < statement_timestamp() - %(give_up)s * interval '1 day', taken.place

@@ -1,0 +1,346 @@
+"""Writing an answer: recipients, signature, quote, sending once, taking back."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import transaction
+from django.utils import timezone, translation
+
+from conversations import composer, timeline
+from conversations.models import Attachment, Blob, Conversation, Draft, Message
+from forwarding.reading import read_mail
+from forwarding.reading.mail import ReadMail
+from organizations import scope
+from tests.support import builders
+from whitelabel import outbox_queue
+from whitelabel.models import OutboundMail, OutboundRecipient
+
+pytestmark = pytest.mark.django_db
+
+BARRY = {"name": "Barry Berg", "address": "barry@example.org"}
+CECILIA = {"name": "Cecilia", "address": "cecilia@example.org"}
+DAVID = {"name": "", "address": "david@example.org"}
+
+
+@pytest.fixture
+def town() -> builders.Town:
+    return builders.town()
+
+
+@pytest.fixture
+def conversation(town: builders.Town) -> Iterator[Conversation]:
+    """A conversation with one mail from Barry, in the open organization."""
+    with scope.organization(town.organization):
+        conversation = builders.received(town.inbox).conversation
+        conversation.refresh_from_db()
+        yield conversation
+
+
+def send(conversation: Conversation, town: builders.Town, **changes: Any) -> Message:
+    arguments: dict[str, Any] = {
+        "author": town.agent,
+        "text": "Hej Barry!\n\nJobbet är ledigt.",
+        "to": [BARRY],
+        "submission_key": uuid.uuid4(),
+        "version": None,
+        "include_history": True,
+    }
+    return composer.send(conversation, **{**arguments, **changes})
+
+
+def on_the_wire(message: Message) -> ReadMail:
+    assert message.outbound is not None
+    return read_mail(bytes(message.outbound.content))
+
+
+def rewrite(conversation: Conversation, **values: Any) -> None:
+    """Change the mail that is answered."""
+    Message.objects.filter(conversation=conversation, kind="inbound").update(**values)
+
+
+# --- Who gets it --------------------------------------------------------------------------------------------------
+
+
+def test_a_reply_goes_to_who_wrote(conversation, town) -> None:
+    filled = composer.prefill(conversation, "reply", town.agent)
+    assert (filled.to, filled.cc, filled.bcc) == ((BARRY,), (), ())
+
+
+def test_a_reply_goes_where_the_writer_asked_for_it(conversation, town) -> None:
+    rewrite(conversation, reply_to=[CECILIA])
+    assert composer.prefill(conversation, "reply", town.agent).to == (CECILIA,)
+
+
+def test_a_reply_to_that_is_our_own_address_is_not_followed(conversation, town) -> None:
+    rewrite(conversation, reply_to=[{"name": "Jobb", "address": "Jobb@lillestad.se"}])
+    assert composer.prefill(conversation, "reply", town.agent).to == (BARRY,)
+
+
+def test_reply_all_drops_nobody_and_adds_nobody(conversation, town) -> None:
+    ours = {"name": "", "address": "JOBB@lillestad.se"}
+    service = {"name": "", "address": town.inbox.service_address}
+    rewrite(conversation, to=[ours, CECILIA], cc=[DAVID, service, {**BARRY, "name": "B"}])
+    filled = composer.prefill(conversation, "reply_all", town.agent)
+    assert (filled.to, filled.cc) == ((BARRY, CECILIA), (DAVID,))
+
+
+def test_only_the_mail_answered_decides_not_older_ones(conversation, town) -> None:
+    rewrite(conversation, cc=[DAVID])
+    builders.received(town.inbox, conversation=conversation, sender=("Cecilia", "cecilia@example.org"))
+    filled = composer.prefill(conversation, "reply_all", town.agent)
+    assert (filled.to, filled.cc) == ((CECILIA,), ())
+
+
+def test_an_out_of_office_reply_is_not_what_one_answers(conversation, town) -> None:
+    automatic = builders.received(town.inbox, conversation=conversation, sender=("David", "david@example.org"))
+    Message.objects.filter(pk=automatic.pk).update(mail_class="auto_reply")
+    assert composer.prefill(conversation, "reply", town.agent).to == (BARRY,)
+
+
+def test_a_mail_is_forwarded_to_nobody_until_one_is_chosen(conversation, town) -> None:
+    filled = composer.prefill(conversation, "forward", town.agent)
+    assert (filled.to, filled.cc, filled.bcc) == ((), (), ())
+
+
+def test_where_only_we_have_written_the_next_mail_goes_to_the_same_people(town) -> None:
+    with scope.organization(town.organization):
+        conversation = timeline.open_conversation(
+            town.inbox, subject="Hej", normal_subject="hej", contact=None, sender_label="", at=timezone.now()
+        )
+        send(conversation, town, to=[CECILIA], cc=[DAVID])
+        filled = composer.prefill(conversation, "reply_all", town.agent)
+    assert (filled.to, filled.cc) == ((CECILIA,), (DAVID,))
+
+
+@pytest.mark.parametrize(
+    "address", ["", "barry", "barry@", "b@c", "å@example.org", "a b@example.org", "a@b.se\nBcc: x@y.se"]
+)
+def test_an_address_nobody_can_be_reached_at_is_named(conversation, town, address: str) -> None:
+    with pytest.raises(composer.InvalidRecipient, match=re.escape(f"”{' '.join(address.split())}”")):
+        send(conversation, town, to=[{"name": "", "address": address}])
+    assert not OutboundMail.objects.exists()
+
+
+def test_the_inbox_does_not_write_to_itself(conversation, town) -> None:
+    for address in ("jobb@lillestad.se", town.inbox.service_address.upper()):
+        with pytest.raises(composer.InvalidRecipient):
+            send(conversation, town, to=[{"name": "", "address": address}])
+
+
+def test_a_mail_needs_a_recipient(conversation, town) -> None:
+    with pytest.raises(composer.InvalidRecipient):
+        send(conversation, town, to=[])
+
+
+def test_a_domain_with_swedish_letters_is_written_as_mail_servers_know_it(conversation, town) -> None:
+    message = send(conversation, town, to=[{"name": "Åsa", "address": "asa@räksmörgås.se"}])
+    assert message.to == [{"name": "Åsa", "address": "asa@xn--rksmrgs-5wao1o.se"}]
+
+
+def test_a_hidden_copy_is_sent_and_shown_to_nobody(conversation, town) -> None:
+    message = send(conversation, town, bcc=[DAVID])
+    assert OutboundRecipient.objects.filter(mail=message.outbound, address="david@example.org").exists()
+    assert b"david" not in bytes(message.outbound.content)
+    assert message.bcc == [DAVID]
+
+
+# --- What it says -------------------------------------------------------------------------------------------------
+
+
+def test_the_answer_is_text_then_signature_then_the_mail_answered(conversation, town) -> None:
+    town.agent.signature = "Med vänlig hälsning\n{name}\n{title}"
+    town.inbox.signature = "Lillestads kommun"
+    town.inbox.save()
+    conversation = Conversation.objects.get(pk=conversation.pk)
+    message = send(conversation, town)
+    parts = {kind: message.text[start:end].strip() for start, end, kind in message.ranges}
+    assert parts["visible"] == "Hej Barry!\n\nJobbet är ledigt."
+    assert parts["signature"] == "-- \nMed vänlig hälsning\nLillestad Agent\n\nLillestads kommun"
+    assert parts["quoted"].endswith("skrev Barry Berg <barry@example.org>:\n> Hej, är jobbet ledigt?")
+    assert [message.ranges[0][0], message.ranges[-1][1]] == [0, len(message.text)]
+    assert on_the_wire(message).text.rstrip() == message.text
+
+
+def test_what_the_reader_of_the_answer_sees_is_what_was_written(conversation, town) -> None:
+    read = on_the_wire(send(conversation, town))
+    assert read.visible_text.strip() == "Hej Barry!\n\nJobbet är ledigt."
+    assert "är jobbet ledigt?" in read.quoted_text
+
+
+def test_history_is_left_out_when_asked(conversation, town) -> None:
+    assert "är jobbet ledigt?" not in send(conversation, town, include_history=False).text
+
+
+def test_the_quote_is_in_the_language_of_the_service_whoever_answers(conversation, town) -> None:
+    with translation.override("en"):
+        filled = composer.prefill(conversation, "reply", town.agent)
+    assert filled.quoted.startswith("Den ")
+
+
+def test_prefill_shows_what_will_be_sent(conversation, town) -> None:
+    filled = composer.prefill(conversation, "reply", town.agent)
+    message = send(conversation, town, text="x", to=filled.to)
+    assert (
+        message.text == f"x\n\n-- \n{filled.signature}\n\n{filled.quoted}"
+        if filled.signature
+        else f"x\n\n{filled.quoted}"
+    )
+    assert message.subject == filled.subject == "Re: Fråga om jobbet"
+    assert message.from_address == filled.identity.from_address
+
+
+@pytest.mark.parametrize(
+    ("subject", "reply", "forward"),
+    [
+        ("Fråga", "Re: Fråga", "Fwd: Fråga"),
+        ("Re: Fråga", "Re: Fråga", "Fwd: Re: Fråga"),
+        ("SV: Fråga", "SV: Fråga", "Fwd: SV: Fråga"),
+        ("VB: Fråga", "Re: VB: Fråga", "VB: Fråga"),
+        ("", "Re: Fråga om jobbet", "Fwd: Fråga om jobbet"),
+    ],
+)
+def test_the_subject_gets_one_prefix_and_stays_the_same_afterwards(conversation, town, subject, reply, forward) -> None:
+    rewrite(conversation, subject=subject)
+    assert composer.prefill(conversation, "reply", town.agent).subject == reply
+    assert composer.prefill(conversation, "forward", town.agent).subject == forward
+
+
+def test_files_are_sent_and_kept(conversation, town) -> None:
+    upload = SimpleUploadedFile("Ansökan åäö.pdf", b"%PDF-1", "application/pdf")
+    message = send(conversation, town, attachments=[upload])
+    [kept] = Attachment.objects.filter(message=message)
+    assert (kept.name, kept.content_type, kept.size, bytes(kept.blob.content)) == (
+        "Ansökan åäö.pdf",
+        "application/pdf",
+        6,
+        b"%PDF-1",
+    )
+    assert [(a.name, a.content) for a in on_the_wire(message).attachments] == [("Ansökan åäö.pdf", b"%PDF-1")]
+
+
+def test_the_same_file_twice_is_stored_once(conversation, town) -> None:
+    for _ in range(2):
+        send(conversation, town, attachments=[SimpleUploadedFile("a.pdf", b"%PDF-same")] * 2)
+    assert Attachment.objects.count() == 4
+    assert Blob.objects.count() == 1
+
+
+def test_a_forwarded_mail_takes_its_files_and_says_whose_it_was(conversation, town) -> None:
+    original = Message.objects.get(conversation=conversation)
+    blob = Blob.objects.create(sha256="0" * 64, size=3, content=b"PDF")
+    Attachment.objects.create(message=original, blob=blob, name="cv.pdf", content_type="application/pdf", size=3)
+    filled = composer.prefill(conversation, "forward", town.agent)
+    message = send(
+        conversation,
+        town,
+        text="För kännedom",
+        to=[CECILIA],
+        attachments=filled.attachments,
+        action="forward",
+        subject=None,
+    )
+    read = on_the_wire(message)
+    assert [(a.name, a.content) for a in read.attachments] == [("cv.pdf", b"PDF")]
+    assert message.subject == "Fwd: Fråga om jobbet"
+    assert "Från: Barry Berg <barry@example.org>" in message.text
+    assert "Hej, är jobbet ledigt?" in message.text
+
+
+def test_files_beyond_the_limit_are_refused_with_sizes(conversation, town, settings) -> None:
+    settings.ATTACHMENT_UPLOAD_OCTETS = 1000
+    with pytest.raises(composer.TooLarge, match=r"2[.,]0"):
+        send(conversation, town, attachments=[SimpleUploadedFile("a.bin", bytes(2048))])
+    settings.OUTGOING_MESSAGE_OCTETS = 1000
+    with pytest.raises(composer.TooLarge):
+        send(conversation, town, text="x" * 2000)
+    assert not OutboundMail.objects.exists()
+
+
+# --- Once, and only if nothing has changed ------------------------------------------------------------------------
+
+
+def test_pressing_twice_sends_once(conversation, town) -> None:
+    key = uuid.uuid4()
+    first = send(conversation, town, submission_key=key, version=conversation.version)
+    second = send(conversation, town, submission_key=key, version=conversation.version)
+    assert first.pk == second.pk
+    assert OutboundMail.objects.count() == 1
+
+
+def test_an_answer_to_an_older_state_is_not_sent(conversation, town) -> None:
+    builders.received(town.inbox, conversation=conversation, text="Glöm det.")
+    with pytest.raises(composer.ConversationChanged):
+        send(conversation, town, version=conversation.version)
+    assert not OutboundMail.objects.exists()
+    assert send(conversation, town, version=None).pk
+
+
+def test_sending_moves_the_conversation(conversation, town) -> None:
+    send(conversation, town, then="done")
+    conversation.refresh_from_db()
+    assert (conversation.status, conversation.message_count, conversation.unanswered_since) == ("done", 2, None)
+
+
+def test_an_answer_in_a_merged_conversation_goes_to_where_it_was_merged(conversation, town) -> None:
+    target = builders.received(town.inbox, "Annat ärende").conversation
+    Conversation.objects.filter(pk=conversation.pk).update(merged_into=target.pk)
+    assert send(conversation, town).conversation_id == target.pk
+
+
+def test_message_and_outbox_share_one_fate(conversation, town, monkeypatch) -> None:
+    def fail(*args: object, **options: object) -> None:
+        raise RuntimeError("database gone")
+
+    monkeypatch.setattr(timeline, "add_outbound", fail)
+    with pytest.raises(RuntimeError), transaction.atomic():
+        send(conversation, town)
+    assert not OutboundMail.objects.exists()
+
+
+# --- Taking back --------------------------------------------------------------------------------------------------
+
+
+def test_a_mail_taken_back_is_a_draft_again_and_the_conversation_as_before(conversation, town) -> None:
+    before = (conversation.status, conversation.unanswered_since, conversation.message_count)
+    message = send(conversation, town, then="done", cc=[DAVID], not_before=timezone.now() + timedelta(seconds=10))
+    assert composer.undo(message, town.agent)
+    conversation.refresh_from_db()
+    assert (conversation.status, conversation.unanswered_since, conversation.message_count) == before
+    draft = Draft.objects.get(conversation=conversation, author=town.agent)
+    assert (draft.text, draft.to, draft.cc) == ("Hej Barry!\n\nJobbet är ledigt.", [BARRY], [DAVID])
+    assert not Message.objects.filter(pk=message.pk).exists()
+
+
+def test_a_mail_a_worker_has_taken_is_not_taken_back(conversation, town) -> None:
+    message = send(conversation, town)
+    OutboundMail.objects.filter(pk=message.outbound_id).update(state="sending", attempts=1)
+    assert not composer.undo(message, town.agent)
+    assert Message.objects.filter(pk=message.pk).exists()
+
+
+def test_taking_back_twice_is_harmless(conversation, town) -> None:
+    message = send(conversation, town, not_before=timezone.now() + timedelta(seconds=10))
+    assert composer.undo(message, town.agent)
+    assert not composer.undo(message, town.agent)
+
+
+def test_a_mail_taken_back_is_never_sent(town) -> None:
+    with scope.organization(town.organization):
+        conversation = builders.received(town.inbox).conversation
+        message = send(conversation, town, not_before=timezone.now() + timedelta(seconds=10))
+        composer.undo(message, town.agent)
+        OutboundMail.objects.update(next_attempt_at=timezone.now() - timedelta(days=1))
+    assert outbox_queue.claim(10) == []
+
+
+def test_a_note_has_no_way_out(conversation, town) -> None:
+    note = timeline.add_note(conversation, author=town.agent, text="Ring Barry")
+    assert note.outbound_id is None
+    assert not OutboundMail.objects.exists()

@@ -8,7 +8,7 @@ Pure. Sources: RFC 3834 (automatic responses), RFC 2369 and 2919 (lists), RFC 34
 import enum
 import re
 
-from forwarding.bounces import Bounce, is_delivery_report
+from forwarding.bounces import Bounce, is_delivery_report, is_from_mail_system
 from forwarding.bounces.report import DISPOSITION_TYPES, FEEDBACK_TYPE
 from forwarding.reading.mail import ReadMail
 
@@ -100,7 +100,11 @@ def classify(mail: ReadMail, mail_from: str | None, bounces: tuple[Bounce, ...] 
         return MailClass.AUTO_GENERATED
     if _first(mail, *_LIST_HEADERS) or _precedence(mail) == "list" or _discussed_in_bulk(mail):
         return MailClass.LIST
-    if _first(mail, *_GENERATED_HEADERS) or _precedence(mail) in ("bulk", "junk"):
+    if (
+        _first(mail, *_GENERATED_HEADERS)
+        or _precedence(mail) in ("bulk", "junk")
+        or is_from_mail_system(mail, mail_from)
+    ):
         return MailClass.AUTO_GENERATED
     if not by_forwarding_rule and has_null_sender(mail, mail_from):
         return MailClass.AUTO_GENERATED

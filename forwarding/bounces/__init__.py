@@ -13,12 +13,14 @@ from forwarding.bounces.reading import (
     read_complaint,
     read_disposition,
 )
+from forwarding.bounces.reporters import is_from_mail_system
 
 __all__ = [
     "Bounce",
     "Complaint",
     "Disposition",
     "is_delivery_report",
+    "is_from_mail_system",
     "read_bounces",
     "read_complaint",
     "read_disposition",

@@ -34,11 +34,16 @@ class Finding:
 
 def reads_like_failure(subject: str, words: str) -> bool:
     """Whether subject or text use the wording of a mail system that could not deliver."""
-    lowered = " ".join(subject.casefold().split())
-    if any(phrase in lowered for phrase in FAILURE_SUBJECTS):
+    if subject_announces_failure(subject):
         return True
     squeezed = " ".join(words[:20_000].casefold().split())
     return any(phrase in squeezed for phrase in FAILURE_TEXTS)
+
+
+def subject_announces_failure(subject: str) -> bool:
+    """Whether the subject is one that mail systems write over reports."""
+    lowered = " ".join(subject[:1_000].casefold().split())
+    return any(phrase in lowered for phrase in FAILURE_SUBJECTS)
 
 
 def recipients_in_words(

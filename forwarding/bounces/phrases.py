@@ -1,13 +1,17 @@
 """Wordings of delivery failures, in lower case. Mail systems write the same words for decades; people do not."""
 
-DAEMON_NAMES = (
-    "mailer-daemon", "mailerdaemon", "mail-daemon", "postmaster", "post_master", "mail delivery sub",
-    "mail delivery sys", "mail deliver sys",
-    "mail.delivery.system", "maildelivery", "mailer daemon", "mmdf", "mdaemon@", "ndr@", "bounce-notification",
+MAIL_SYSTEMS = (
+    "mailer-daemon", "mailerdaemon", "mail-daemon", "mailer daemon", "postmaster", "post_master", "mail delivery sub",
+    "mail delivery sys", "mail deliver sys", "mail.delivery.system", "maildelivery", "mmdf", "mdaemon@", "ndr@",
     "microsoftexchange329e71ec88ae4615bbc36ab6ce41109e",
-    "delivery-notification", "mail system", "system administrator", "mail administrator", "ndr administrator",
 )  # fmt: skip
-"""Parts of the address or display name of a mail system that reports."""
+"""Parts of address or display name that only mail systems have."""
+
+POSSIBLE_MAIL_SYSTEMS = (
+    "bounce-notification", "delivery-notification", "mail system", "system administrator", "mail administrator",
+    "ndr administrator", "internet mail delivery",
+)  # fmt: skip
+"""Parts of address or display name that mail systems have, and people too."""
 
 FAILURE_SUBJECTS = (
     "undeliver", "delivery status notification", "delivery failure", "delivery failed", "delivery has failed",

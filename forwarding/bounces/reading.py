@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 
 from forwarding.bounces.addresses import addresses_in, clean_address
-from forwarding.bounces.narrative import reads_like_failure, recipients_in_words
+from forwarding.bounces.narrative import recipients_in_words
 from forwarding.bounces.original import ORIGINAL_TYPES, Original, original_of, split_narrative
 from forwarding.bounces.parts import Fields, Part, Structure, take_apart, value_of
-from forwarding.bounces.phrases import DAEMON_NAMES
 from forwarding.bounces.report import (
     DISPOSITION_TYPES,
     FEEDBACK_TYPE,
@@ -16,6 +15,7 @@ from forwarding.bounces.report import (
     recipient_statuses,
     typed_address,
 )
+from forwarding.bounces.reporters import Reporter, is_believed, reporter_of
 from forwarding.reading.mail import ReadMail
 from forwarding.reading.storable import pg_line
 
@@ -69,30 +69,27 @@ def read_bounces(raw: bytes, mail: ReadMail, mail_from: str | None) -> tuple[Bou
     statuses = tuple(status for part in _status_parts(structure) for status in recipient_statuses(part.text))
     original = original_of(structure.parts)
     if not statuses:
-        if not _may_report(structure.fields, mail_from):
-            return ()
-        statuses, quoted = _statuses_in_words(structure, mail, original)
+        reporter = reporter_of(structure.fields, mail_from)
+        statuses, quoted = _statuses_in_words(structure, mail, original, reporter)
         original = original if original.message_id else quoted
     return tuple(_bounce(status, original) for status in _distinct(statuses))
 
 
 def is_delivery_report(mail: ReadMail, mail_from: str | None) -> bool:
-    """Whether an already read mail is a delivery report, with or without recipients that can be made out."""
+    """Whether an already read mail is a delivery report: one in a report's form, or words that say who or what failed."""
     if any(attachment.content_type.lower() in STATUS_TYPES for attachment in mail.attachments):
         return True
     fields = tuple((name.lower(), value) for name, value in mail.headers)
     content_type = value_of(fields, "content-type").lower()
     if "multipart/report" in content_type and "delivery-status" in content_type:
         return True
-    if not _may_report(fields, mail_from):
-        return False
     words, original = split_narrative(mail.text)
-    if not reads_like_failure(mail.subject, words):
+    returns_mail = any(attachment.content_type.lower() in ORIGINAL_TYPES for attachment in mail.attachments)
+    reporter = reporter_of(fields, mail_from)
+    if not is_believed(reporter, mail.subject, words, returns_mail=returns_mail):
         return False
-    if "mailer-daemon" in value_of(fields, "from").casefold() and reads_like_failure(mail.subject, ""):
-        return True
     named = _failed_recipients(fields) or recipients_in_words(mail.subject, words, (), original.recipients)
-    return bool(named) or any(attachment.content_type.lower() in ORIGINAL_TYPES for attachment in mail.attachments)
+    return returns_mail or bool(named)
 
 
 def read_complaint(raw: bytes) -> Complaint | None:
@@ -124,7 +121,7 @@ def read_disposition(raw: bytes) -> Disposition | None:
 
 def _unwrapped(structure: Structure, mail_from: str | None) -> Structure:
     """The report that a filter of the mail system has put into a mail of its own, if that is what this is."""
-    if _status_parts(structure) or not _may_report(structure.fields, mail_from):
+    if _status_parts(structure) or reporter_of(structure.fields, mail_from) is Reporter.NOBODY:
         return structure
     wrapped = (take_apart(part.body) for part in structure.parts if part.content_type == "message/rfc822")
     return next(
@@ -140,24 +137,16 @@ def _is_other_report(structure: Structure) -> bool:
     return any(part.content_type == FEEDBACK_TYPE or part.content_type in DISPOSITION_TYPES for part in structure.parts)
 
 
-def _may_report(fields: Fields, mail_from: str | None) -> bool:
-    """Whether the sender is one from whom words about a failure are believed: null, or a mail system by name."""
-    if value_of(fields, "x-failed-recipients"):
-        return True
-    envelope = value_of(fields, "return-path").strip() if mail_from is None else f"<{mail_from.strip().strip('<>')}>"
-    if envelope == "<>":
-        return True
-    author = f"{value_of(fields, 'from')} {envelope}".casefold()
-    return any(name in author for name in DAEMON_NAMES)
-
-
 def _statuses_in_words(
-    structure: Structure, mail: ReadMail, embedded: Original
+    structure: Structure, mail: ReadMail, embedded: Original, reporter: Reporter
 ) -> tuple[tuple[RecipientStatus, ...], Original]:
     text = "\n\n".join(part.text for part in structure.parts if part.content_type == "text/plain")
     words, quoted = split_narrative(text if text.strip() else mail.text)
     original = embedded if embedded != Original() else quoted
-    if not reads_like_failure(mail.subject, words) and not _daemon_returns_mail(structure):
+    returns_mail = any(part.content_type in ORIGINAL_TYPES for part in structure.parts)
+    unread = returns_mail and "mailer-daemon" in value_of(structure.fields, "from").casefold()
+    # A mail system that returns a mail is believed in languages and charsets whose words are not known, too.
+    if not unread and not is_believed(reporter, mail.subject, words, returns_mail=returns_mail):
         return (), original
     machine_written = recipient_statuses(words) or recipient_statuses(text)
     if machine_written:
@@ -171,12 +160,6 @@ def _statuses_in_words(
         mail.subject, words, tuple(filter(None, aside)), _failed_recipients(structure.fields) or original.recipients
     )
     return told, original
-
-
-def _daemon_returns_mail(structure: Structure) -> bool:
-    """Whether a mail system sends a mail back, in a language or charset whose words are not known."""
-    daemon = "mailer-daemon" in value_of(structure.fields, "from").casefold()
-    return daemon and any(part.content_type in ORIGINAL_TYPES for part in structure.parts)
 
 
 def _failed_recipients(fields: Fields) -> tuple[str, ...]:

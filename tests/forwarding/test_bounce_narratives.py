@@ -3,6 +3,7 @@
 import pytest
 
 from forwarding.bounces import Bounce, is_delivery_report, read_bounces
+from forwarding.classifying import MailClass, classify
 from forwarding.reading import read_mail
 
 DAEMON = "Mail Delivery System <MAILER-DAEMON@mx.lillestad.se>"
@@ -227,7 +228,30 @@ def test_a_letter_from_a_postmaster_is_no_report():
     assert bounces(raw, "postmaster@x.se") == ()
 
 
-def test_a_report_that_names_nobody_is_still_a_report():
+def test_a_report_that_names_nobody_stays_visible_as_mail_of_a_system():
     raw = written("En mottagare saknas.\n", subject="Undelivered Mail Returned to Sender")
     assert bounces(raw) == ()
-    assert is_delivery_report(read_mail(raw), "")
+    assert not is_delivery_report(read_mail(raw), "")
+    assert classify(read_mail(raw), "a@x.se") is MailClass.AUTO_GENERATED
+
+
+COMPLAINT = "Hej! Mitt mail kunde inte levereras till:\n\nanna@mottagare.se: okänd mottagare\n"
+
+
+@pytest.mark.parametrize("subject", ["Fråga om e-post", "VB: Sommarjobb"])
+def test_a_persons_words_about_a_failure_are_no_report_even_from_the_null_sender(subject):
+    raw = written(COMPLAINT, author="Karin <karin@x.se>", subject=subject)
+    assert bounces(raw) == ()
+
+
+def test_a_forwarding_rule_that_empties_the_envelope_makes_no_report_of_a_persons_mail():
+    rule = "X-MS-Exchange-Inbox-Rules-Loop: jobb@lillestad.se\n"
+    raw = written(QMAIL_LIKE, author="Karin <karin@x.se>", subject="VB: Undelivered Mail", headers=rule)
+    assert bounces(raw, "") == ()
+    assert recipients(written(QMAIL_LIKE, headers=rule), "") == ["anna@mottagare.se"]
+
+
+@pytest.mark.parametrize("author", ["Anna Alm, Mail Systems AB <anna@x.se>", "System Administrator <it@lillestad.se>"])
+def test_a_name_that_people_have_too_needs_the_subject_of_a_report(author):
+    assert recipients(written(COMPLAINT, author=author, subject="Fråga"), "anna@x.se") == []
+    assert recipients(written(COMPLAINT, author=author), "anna@x.se") == ["anna@mottagare.se"]

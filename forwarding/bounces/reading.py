@@ -1,6 +1,6 @@
 """From a whole mail to its bounces: the report if there is one, else its words, guarded by who sent it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from forwarding.bounces.addresses import addresses_in, clean_address
 from forwarding.bounces.narrative import recipients_in_words
@@ -16,6 +16,7 @@ from forwarding.bounces.report import (
     typed_address,
 )
 from forwarding.bounces.reporters import Reporter, is_believed, reporter_of
+from forwarding.bounces.status import best_status
 from forwarding.reading.mail import ReadMail
 from forwarding.reading.storable import pg_line
 
@@ -68,7 +69,9 @@ def read_bounces(raw: bytes, mail: ReadMail, mail_from: str | None) -> tuple[Bou
         return ()
     statuses = tuple(status for part in _status_parts(structure) for status in recipient_statuses(part.text))
     original = original_of(structure.parts)
-    if not statuses:
+    if statuses:
+        statuses = _explained(statuses, structure, mail)
+    else:
         reporter = reporter_of(structure.fields, mail_from)
         statuses, quoted = _statuses_in_words(structure, mail, original, reporter)
         original = original if original.message_id else quoted
@@ -137,11 +140,36 @@ def _is_other_report(structure: Structure) -> bool:
     return any(part.content_type == FEEDBACK_TYPE or part.content_type in DISPOSITION_TYPES for part in structure.parts)
 
 
+def _explained(
+    statuses: tuple[RecipientStatus, ...], structure: Structure, mail: ReadMail
+) -> tuple[RecipientStatus, ...]:
+    """Statuses without a diagnostic get the reason that the words of the same report give for their recipient."""
+    if all(status.diagnostic for status in statuses):
+        return statuses
+    words, _original = split_narrative(_text_of(structure, mail))
+    told = {found.recipient.casefold(): found for found in recipients_in_words(mail.subject, words, (), ())}
+    explained = []
+    for status in statuses:
+        found = told.get(status.recipient.casefold())
+        if found is None or status.diagnostic or len(found.diagnostic) < len(status.recipient) + 8:
+            explained.append(status)
+        else:
+            precise = best_status(status.status, found.diagnostic)
+            explained.append(replace(status, diagnostic=found.diagnostic, status=precise))
+    return tuple(explained)
+
+
+def _text_of(structure: Structure, mail: ReadMail) -> str:
+    """The words of a report: its plain text, or what was read of it when it has none."""
+    text = "\n\n".join(part.text for part in structure.parts if part.content_type == "text/plain")
+    return text if text.strip() else mail.text
+
+
 def _statuses_in_words(
     structure: Structure, mail: ReadMail, embedded: Original, reporter: Reporter
 ) -> tuple[tuple[RecipientStatus, ...], Original]:
-    text = "\n\n".join(part.text for part in structure.parts if part.content_type == "text/plain")
-    words, quoted = split_narrative(text if text.strip() else mail.text)
+    text = _text_of(structure, mail)
+    words, quoted = split_narrative(text)
     original = embedded if embedded != Original() else quoted
     returns_mail = any(part.content_type in ORIGINAL_TYPES for part in structure.parts)
     unread = returns_mail and "mailer-daemon" in value_of(structure.fields, "from").casefold()

@@ -100,7 +100,31 @@ STATUS_AS_TEXT = (
 )
 NAMELESS = f"Your message could not be delivered.\n\n{QUOTED}"
 
+MICROSOFT_SWEDISH = """\
+Leveransen misslyckades för följande mottagare eller grupper:
+
+anna@mottagare.se<mailto:anna@mottagare.se>
+E-postadressen du angav hittades inte.
+
+Diagnostikinformation för administratörer:
+
+Genererande server: AM0PR01.prod.exchangelabs.com
+
+anna@mottagare.se
+Remote Server returned '550 5.1.1 RESOLVER.ADR.RecipNotFound; not found'
+"""
+GMAIL_LIKE = """\
+** Address not found **
+
+Your message wasn't delivered to anna@mottagare.se because the address couldn't be found.
+
+The response from the remote server was:
+550 5.1.1 No such user
+"""
+
 TEXTS = {
+    "Microsoft in Swedish": MICROSOFT_SWEDISH,
+    "Gmail's sentence": GMAIL_LIKE,
     "address on a line of its own with a colon": QMAIL_LIKE,
     "indented address with the reason beneath": EXIM_LIKE,
     "address followed by a time": EXCHANGE_LIKE,

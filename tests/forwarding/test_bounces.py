@@ -209,6 +209,13 @@ def test_the_status_is_made_precise_by_the_diagnostic(field, diagnostic, expecte
     assert best_status(field, diagnostic) == expected
 
 
+def test_a_status_without_diagnostic_is_explained_by_the_words_of_the_report():
+    status = "Final-Recipient: rfc822; anna@mottagare.se\nAction: failed\nStatus: 5.0.0\n"
+    raw = report(status).replace(b"Sorry.", b"Could not deliver:\r\n\r\nanna@mottagare.se: 552 5.2.2 Mailbox full")
+    bounce = bounces(raw)[0]
+    assert (bounce.status, bounce.diagnostic) == ("5.2.2", "anna@mottagare.se: 552 5.2.2 Mailbox full")
+
+
 def test_a_report_wrapped_by_a_mail_filter_is_unwrapped():
     inner = report().decode().replace("\r\n", "\n")
     raw = (

@@ -250,7 +250,7 @@ class World:
     _hosts = itertools.count(2)
 
     def __init__(self) -> None:
-        self.port = _free_port()
+        self.port = free_port()
         self.servers: list[NameServer] = []
         self._selector = selectors.DefaultSelector()
         self._stop = threading.Event()
@@ -369,7 +369,7 @@ class World:
                 connection.sendall(struct.pack("!H", len(answer)) + answer)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     """A port free on loopback for UDP and TCP."""
     while True:
         port = random.randrange(20_000, 32_000)

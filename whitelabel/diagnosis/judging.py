@@ -182,7 +182,7 @@ class _Diagnosis:
         answering = {voice.server.name for voice in self.definite}
         listed = {voice.server.name for voice in self.voices if voice.standing is not Standing.NOT_TESTED}
         passing = [voice for voice in silent if voice.standing in (Standing.TIMEOUT, Standing.SERVFAIL, Standing.ERROR)]
-        return bool(passing) or 2 * len(answering) < len(listed)
+        return bool(passing or self.survey.cut.unresolved) or 2 * len(answering) < len(listed)
 
     # --- the verdict -----------------------------------------------------------------------------------------
 

@@ -56,7 +56,8 @@ def unanswered(survey: Survey, answers: Sequence[ServerAnswer], context: Context
     """Some servers did not say: the row stays open instead of being called missing."""
     if failed := _labels(answers, Standing.SERVFAIL):
         return Finding("servfail", {}, failed)
-    silent = _labels(answers, *(standing for standing in Standing if not standing.definite))
+    labels = _labels(answers, *(standing for standing in Standing if not standing.definite))
+    silent = ", ".join(filter(None, (labels, *survey.cut.unresolved)))
     return Finding("ns_unreachable", {"ns": silent, "n": str(names(answers)), "time": context.retry_at})
 
 

@@ -82,7 +82,7 @@ class ProbeMemory:
 
 @dataclass
 class Memory:
-    """All of it; one per process is shared by default (`whitelabel.survey.surveying.PROCESS_MEMORY`)."""
+    """All of it; one per process is shared by default (`whitelabel.survey.surveying.process_memory`)."""
 
     buckets: TokenBuckets
     breaker: CircuitBreaker

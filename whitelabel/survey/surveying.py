@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 from whitelabel import effects
 from whitelabel.records import ExpectedRecord
@@ -13,14 +14,12 @@ from whitelabel.survey import questions as ask_about
 from whitelabel.survey import wire
 from whitelabel.survey.limits import REMEMBERED_REPLIES, CircuitBreaker, Memory, ProbeMemory, TokenBuckets, remember
 from whitelabel.survey.settings import SurveySettings
-from whitelabel.survey.transport import Ask, Transport, in_zone
+from whitelabel.survey.transport import Ask, Asker, Transport, in_zone
 from whitelabel.survey.values import Delegation, Outcome, Question, Replies, Reply, Server, Survey, ZoneCut
 from whitelabel.survey.zone import ZoneFinder
 
 MAX_SPF_INCLUDES = 20
 MAX_SUBZONES = 2
-
-_process_memory: list[Memory] = []
 
 
 def new_memory(settings: SurveySettings) -> Memory:
@@ -31,11 +30,10 @@ def new_memory(settings: SurveySettings) -> Memory:
     )
 
 
+@lru_cache(maxsize=4)
 def process_memory(settings: SurveySettings) -> Memory:
     """The memory all surveys of this process share, so that limits hold across organizations."""
-    if not _process_memory:
-        _process_memory.append(new_memory(settings))
-    return _process_memory[0]
+    return new_memory(settings)
 
 
 async def survey(
@@ -44,7 +42,7 @@ async def survey(
     *,
     settings: SurveySettings,
     memory: Memory | None = None,
-    transport: Transport | None = None,
+    transport: Asker | None = None,
 ) -> Survey:
     """Ask the DNS about the expected records of `domain` (A-label). Never raises for what servers do.
 
@@ -64,7 +62,7 @@ def survey_now(expected: Sequence[ExpectedRecord], domain: str, *, settings: Sur
 
 
 class _Surveyor:
-    def __init__(self, transport: Transport, memory: Memory, expected: Sequence[ExpectedRecord], domain: str) -> None:
+    def __init__(self, transport: Asker, memory: Memory, expected: Sequence[ExpectedRecord], domain: str) -> None:
         self.transport = transport
         self.settings = transport.settings
         self.memory = memory
@@ -139,7 +137,12 @@ class _Surveyor:
         if unlisted:
             glue = [record for reply in replies.values() for record in reply.glue]
             extra = await self.finder.with_servers(ZoneCut(self.cut.zone, child_ns=unlisted), glue)
-            self.cut = replace(self.cut, servers=(*self.cut.servers, *extra.servers)[: self.settings.max_addresses])
+            self.cut = replace(
+                self.cut,
+                servers=(*self.cut.servers, *extra.servers)[: self.settings.max_addresses],
+                unaddressed=(*self.cut.unaddressed, *extra.unaddressed),
+                unresolved=(*self.cut.unresolved, *extra.unresolved),
+            )
             await self._ask_servers(wanted, extra)
 
     async def _ask_subzone(self, wanted: Iterable[Question]) -> bool:

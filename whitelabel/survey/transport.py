@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from types import TracebackType
+from typing import Protocol
 
 import dns.exception
 
@@ -36,6 +37,17 @@ class Ask:
     server: Server
     question: Question
     flags: int = wire.FLAGS_AUTHORITATIVE
+
+
+class Asker(Protocol):
+    """Whatever carries questions to servers."""
+
+    @property
+    def settings(self) -> SurveySettings:
+        """The limits it works within."""
+
+    async def ask(self, asks: Sequence[Ask], *, deadline: float, accept: Accept | None = None) -> list[Reply]:
+        """See `Transport.ask`."""
 
 
 class _Socket:

@@ -108,13 +108,18 @@ Replies = Mapping[Question, Mapping[Server, Reply]]
 
 @dataclass(frozen=True)
 class ZoneCut:
-    """A zone and who serves it: `parent_ns` as the parent lists them, `child_ns` as the zone itself does."""
+    """A zone and who serves it: `parent_ns` as the parent lists them, `child_ns` as the zone itself does.
+
+    `unaddressed` nameservers have no address, `unresolved` ones could not be looked up just now, `refused_addresses`
+    are (name, address) pairs that must not be asked.
+    """
 
     zone: str
     servers: tuple[Server, ...] = ()
     parent_ns: tuple[str, ...] = ()
     child_ns: tuple[str, ...] = ()
     unaddressed: tuple[str, ...] = ()
+    unresolved: tuple[str, ...] = ()
     refused_addresses: tuple[tuple[str, str], ...] = ()
     ttl: int = 0
 

@@ -16,7 +16,7 @@ from whitelabel.survey import wire
 from whitelabel.survey.addresses import refusal
 from whitelabel.survey.limits import REMEMBERED_ZONES, Memory, remember
 from whitelabel.survey.settings import SurveySettings
-from whitelabel.survey.transport import Ask, Transport, in_zone
+from whitelabel.survey.transport import Ask, Asker, in_zone
 from whitelabel.survey.values import Delegation, Outcome, Question, Record, Reply, Server, ZoneCut
 
 PARENT_SERVERS = 3
@@ -45,7 +45,7 @@ class Found:
 class ZoneFinder:
     """Looks zones up through one transport until `deadline` (loop clock)."""
 
-    def __init__(self, transport: Transport, memory: Memory, deadline: float) -> None:
+    def __init__(self, transport: Asker, memory: Memory, deadline: float) -> None:
         self.transport = transport
         self.memory = memory
         self.settings: SurveySettings = transport.settings
@@ -61,7 +61,7 @@ class ZoneFinder:
         if found.delegation is not Delegation.FOUND:
             return found
         cut = await self._descend(found.cut, domain)
-        if cut.servers:
+        if cut.servers and not cut.unresolved:
             expires = now + min(cut.ttl, self.settings.cut_seconds)
             remember(self.memory.cuts, domain, (expires, cut), REMEMBERED_ZONES)
         return Found(Delegation.FOUND, cut)
@@ -150,10 +150,14 @@ class ZoneFinder:
             if record.type in ("A", "AAAA") and record.name in addresses and _covers(cut.zone, record.name):
                 addresses[record.name].append(record.target)
         unknown = [name for name in names if not addresses[name]]
-        replies = await self.resolve([Question(name, kind) for name in unknown for kind in ("A", "AAAA")])
-        for reply, name in zip(replies, [name for name in unknown for _ in range(2)], strict=True):
-            addresses[name] += [record.target for record in reply.answers if record.type in ("A", "AAAA")]
-        return self._filtered(cut, addresses)
+        wanted = [Question(name, kind) for name in unknown for kind in ("A", "AAAA")]
+        failed: set[str] = set()
+        for reply, question in zip(await self.resolve(wanted), wanted, strict=True):
+            addresses[question.name] += [record.target for record in reply.of_type(question.type)]
+            if not reply.outcome.definite:
+                failed.add(question.name)
+        unresolved = tuple(name for name in unknown if name in failed and not addresses[name])
+        return replace(self._filtered(cut, addresses), unresolved=unresolved)
 
     def _filtered(self, cut: ZoneCut, addresses: dict[str, list[str]]) -> ZoneCut:
         allowed: dict[str, list[str]] = {}

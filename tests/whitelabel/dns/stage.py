@@ -17,8 +17,8 @@ DOMAIN = "kund.test"
 OURS = "post.test"
 TOKEN = "mfrggzdfmztwq2lknnwg23tpoa"
 OTHER_TOKEN = "ob3gk4ttmvzxi2lomf2gk3dmmu"
-K1 = "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEA" + "k1Z3" * 84 + "wIDAQAB" + "=="
-K2 = "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEA" + "k2Y7" * 84 + "wIDAQAB" + "=="
+K1 = "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEA" + "k1Z3" * 85 + "AwIDAQAB"
+K2 = "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEA" + "k2Y7" * 85 + "AwIDAQAB"
 DMARC = '_dmarc TXT "v=DMARC1; p=none"'
 FACTS = ClaimFacts(DOMAIN, "mgeu", TOKEN, (("k1", K1), ("k2", K2)), OURS)
 

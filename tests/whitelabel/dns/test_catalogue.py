@@ -405,7 +405,9 @@ def servers_differ_with_one_serial(stage: Stage) -> None:
 
 
 def refuse(exchange: Exchange) -> dns.message.Message:
-    return exchange.with_rcode(dns.rcode.REFUSED, dns.edns.EDEOption(20, "not authoritative"))
+    return exchange.with_rcode(
+        dns.rcode.REFUSED, dns.edns.EDEOption(dns.edns.EDECode.NOT_AUTHORITATIVE, "not authoritative")
+    )
 
 
 @row(
@@ -506,7 +508,7 @@ def signature_is_broken(stage: Stage) -> None:
     def validating(exchange: Exchange) -> dns.message.Message:
         checks = not exchange.query.flags & dns.flags.CD
         if exchange.name == MGEU and checks:
-            return exchange.with_rcode(dns.rcode.SERVFAIL, dns.edns.EDEOption(6, "bogus"))
+            return exchange.with_rcode(dns.rcode.SERVFAIL, dns.edns.EDEOption(dns.edns.EDECode.DNSSEC_BOGUS, "bogus"))
         return exchange.normal
 
     stage.world.resolver.fault = validating

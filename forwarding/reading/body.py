@@ -151,13 +151,16 @@ def read_body(root: Part, selection: Selection, limits: Limits) -> Body:
     """Decode the chosen parts into the text and the HTML of the mail."""
     body = _BodyReader(limits).read(selection)
     if root.is_multipart and not body.text.strip() and body.html is None and not selection.attachments:
-        return Body(_around_parts(root, limits), None, defects=(*body.defects, "text_outside_parts"))
+        around = _around_parts(root, limits)
+        return Body(around, None, defects=(*body.defects, "text_outside_parts")) if around else body
     return body
 
 
 def _around_parts(root: Part, limits: Limits) -> str:
-    """Where all parts are empty, what stands around them is all there is to show."""
-    octets = root.raw[root.body : root.end][: limits.shown_text_octets]
+    """Where all parts are empty, what stands before and behind them is all there is to show."""
+    before = root.raw[root.body : root.children[0].start]
+    behind = root.raw[root.children[-1].end : root.end]
+    octets = (before + b"\n" + behind)[: limits.shown_text_octets]
     lines = pg_text(decode(octets, detection_octets=limits.detection_octets).text).split("\n")
     return "\n".join(line for line in lines if not _PREAMBLE.match(line)).strip("\n")
 
@@ -184,20 +187,16 @@ class _BodyReader:
         return Body(text, html, marks, tuple(dict.fromkeys(self.defects)), tuple(self.attached_too))
 
     def _text(self, parts: list[Part]) -> tuple[str, tuple[Mark, ...]]:
-        pieces: list[str] = []
+        text = ""
         marks: list[Mark] = []
-        offset = 0
         for part in parts:
-            if shown_as(part).startswith(_MEDIA):
-                continue
-            piece = self._piece(part)
+            piece = HtmlText("", ()) if shown_as(part).startswith(_MEDIA) else self._piece(part)
             if not piece.text:
                 continue
-            shown = piece.text if piece.text.endswith("\n") or part is parts[-1] else piece.text + "\n"
-            marks += [Mark(mark.start + offset, mark.end + offset, mark.kind) for mark in piece.marks]
-            pieces.append(shown)
-            offset += len(shown)
-        return "".join(pieces), tuple(marks)
+            text += "" if not text or text.endswith("\n") else "\n"
+            marks += [Mark(mark.start + len(text), mark.end + len(text), mark.kind) for mark in piece.marks]
+            text += piece.text
+        return text, tuple(marks)
 
     def _piece(self, part: Part) -> HtmlText:
         content, is_html = self._content(part)

@@ -32,6 +32,8 @@ _SIGNATURE_MARK = re.compile(
     r"gmail_signature|moz-signature|ms-outlook-mobile-signature|protonmail_signature_block", re.IGNORECASE
 )
 _NO_QUOTE = re.compile(r"border:\s?(?:none|0|medium none)|gmail_indent", re.IGNORECASE)
+_ANY_TAG = re.compile(r"<[^<>]*>")
+_TAGS = 100_000  # markup behind this many tags is only removed
 _RULE = "-" * 32
 
 
@@ -78,15 +80,16 @@ class _Converter:
         self.unclosed_raw: set[str] = set()
 
     def run(self) -> None:
-        position, end = 0, len(self.html)
-        while position < end:
+        position = 0
+        for _ in range(_TAGS):
             at = self.html.find("<", position)
             if at < 0 or at > self.last_close:
-                self._text(self.html[position:])
                 break
             if at > position:
                 self._text(self.html[position:at])
             position = self._markup(at)
+        rest = self.html[position:]
+        self._text(_ANY_TAG.sub(" ", rest) if self.html.find("<", position, self.last_close) >= 0 else rest)
         self._break()
         while self.open_marks:
             self._close_mark()

@@ -42,7 +42,10 @@ _ATTRIBUTION_START = re.compile(
 )
 _ADDRESS = re.compile(r"<?[^\s<>@]{1,64}@[^\s<>@]{1,255}>?|<\s*mailto:|via ")
 _DATE = re.compile(r"\d{1,2}[:.h]\d{2}|\d{4}|\d{1,2}[-/.]\d{1,2}|\d{1,2}\.?\s\w{3,}")
-_BARE_ATTRIBUTION = re.compile(r"\s*\d{4}[-/]\d{1,2}[-/]\d{1,2}\s[^<>]{1,100}<[^<>@\s]{1,64}@[^<>@\s]{1,255}>:?\s*$")
+_BARE_ATTRIBUTION = re.compile(
+    r"\s*\d{4}[-/]\d{1,2}[-/]\d{1,2}\s[^<>]{1,100}<[^<>@\s]{1,64}@[^<>@\s]{1,255}>:?\s*$"
+    r"|\s*\w{2,4}\.?,\s\d{1,2}\s[^<>]{1,40}\d{1,2}:\d{2}[^<>]{1,100}<[^<>@\s]{1,64}@[^<>@\s]{1,255}>:\s*$"
+)
 
 _SEPARATOR = re.compile(
     r"[\s>*]*[-_=]{2,}\s*(?:"
@@ -160,5 +163,5 @@ def names_time(text: str) -> bool:
 
 
 def is_bare_attribution(line: str) -> bool:
-    """Old Gmail: date, name and address without a verb."""
+    """Gmail in some languages: date, name and address without a verb."""
     return _BARE_ATTRIBUTION.match(line[:LINE_MAXIMUM]) is not None

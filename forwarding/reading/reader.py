@@ -30,7 +30,7 @@ _PGP_MESSAGE = re.compile(r"^-----BEGIN PGP (SIGNED )?MESSAGE-----", re.MULTILIN
 def read_mail(raw: bytes, limits: Limits = _DEFAULTS) -> ReadMail:
     """Read one mail; never raises, whatever the octets: what cannot be read in full is read by its headers."""
     try:
-        return _read_full(raw, limits)
+        return read_in_full(raw, limits)
     except Exception:  # noqa: BLE001 - total by contract; the ladder goes on and the defect names the step
         return read_headers(raw, limits)
 
@@ -52,7 +52,8 @@ def _original(raw: bytes) -> Attachment:
     return Attachment("original.eml", "message/rfc822", raw)
 
 
-def _read_full(raw: bytes, limits: Limits) -> ReadMail:
+def read_in_full(raw: bytes, limits: Limits) -> ReadMail:
+    """First step: everything. Raises whatever a fault of ours raises; the tests call it so that faults show."""
     reader = _HeaderReader(raw, limits)
     tree = parse_tree(reader.raw, reader.fields, reader.body, limits)
     selection = select_parts(tree.root)

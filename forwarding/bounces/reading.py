@@ -20,6 +20,9 @@ from forwarding.bounces.status import best_status
 from forwarding.reading.mail import ReadMail
 from forwarding.reading.storable import pg_line
 
+MAX_WORDS_CHARACTERS = 256 * 1024
+"""Of the words of a report; what is behind them is the returned mail."""
+
 
 @dataclass(frozen=True, slots=True)
 class Bounce:
@@ -86,7 +89,7 @@ def is_delivery_report(mail: ReadMail, mail_from: str | None) -> bool:
     content_type = value_of(fields, "content-type").lower()
     if "multipart/report" in content_type and "delivery-status" in content_type:
         return True
-    words, original = split_narrative(mail.text)
+    words, original = split_narrative(mail.text[:MAX_WORDS_CHARACTERS])
     returns_mail = any(attachment.content_type.lower() in ORIGINAL_TYPES for attachment in mail.attachments)
     reporter = reporter_of(fields, mail_from)
     if not is_believed(reporter, mail.subject, words, returns_mail=returns_mail):
@@ -162,7 +165,7 @@ def _explained(
 def _text_of(structure: Structure, mail: ReadMail) -> str:
     """The words of a report: its plain text, or what was read of it when it has none."""
     text = "\n\n".join(part.text for part in structure.parts if part.content_type == "text/plain")
-    return text if text.strip() else mail.text
+    return (text if text.strip() else mail.text)[:MAX_WORDS_CHARACTERS]
 
 
 def _statuses_in_words(

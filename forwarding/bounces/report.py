@@ -17,6 +17,9 @@ FEEDBACK_TYPE = "message/feedback-report"
 MAX_FIELDS = 5_000
 """Fields read of one report."""
 
+MAX_LINES = 20_000
+MAX_VALUE_CHARACTERS = 4_000
+
 MAX_RECIPIENTS = 1_000
 """Recipients taken from one report."""
 
@@ -43,7 +46,7 @@ class RecipientStatus:
 def fields_of(text: str) -> list[tuple[str, str]]:
     """All `Name: value` lines with their continuations, in order; a blank line is an entry of two empty strings."""
     fields: list[tuple[str, str]] = []
-    for line in text.splitlines():
+    for line in text.splitlines()[:MAX_LINES]:
         if len(fields) >= MAX_FIELDS:
             break
         match = _FIELD.match(line)
@@ -53,7 +56,7 @@ def fields_of(text: str) -> list[tuple[str, str]]:
             fields.append(("", ""))
         elif fields and fields[-1][0]:
             name, value = fields[-1]
-            fields[-1] = (name, f"{value} {line.strip()}"[:8_000])
+            fields[-1] = (name, f"{value} {line.strip()}"[:MAX_VALUE_CHARACTERS])
     return fields
 
 

@@ -346,6 +346,11 @@ HOSTILE = {
     "header lines without end": DAEMON + b"To: a@b.se\n" * 200_000,
     "quotes": DAEMON + b'"' * 2_000_000,
     "status of a million fields": report("Action: failed\n" * 200_000),
+    "many text parts": b"Content-Type: multipart/mixed; boundary=b\n\n" + b"--b\n\nhej\n" * 100_000,
+    "a field and many lines": DAEMON + b"Status: x\n" + b"word " * 20 + b"\nword" * 300_000,
+    "big text parts": DAEMON.strip()
+    + b"\nContent-Type: multipart/mixed; boundary=b\n\n"
+    + (b"--b\n\n" + b"x" * 50_000 + b"\n") * 150,
     "white space": DAEMON + b" " * 2_000_000 + b"x",
     "base64 of nothing": b"Content-Type: message/delivery-status\nContent-Transfer-Encoding: base64\n\n"
     + b"=" * 2_000_000,

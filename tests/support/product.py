@@ -12,10 +12,11 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import psycopg2
+import psycopg2.extensions
 
 from kundomail.local import embedded, paths, postgres, stack
 from kundomail.local.supervisor import Supervisor
@@ -85,11 +86,21 @@ class Product:
 
     def rows(self, sql: str) -> list[tuple]:
         """Rows of the product's database, seen by the superuser: across organizations, past row-level security."""
+        with closing(self._connect()) as connection, connection.cursor() as cursor:
+            cursor.execute(sql)
+            return cursor.fetchall()
+
+    def _connect(self) -> psycopg2.extensions.connection:
+        """Connect as superuser; a server that is just being started again is waited for."""
         cluster = embedded.instance(self.place).cluster
-        with psycopg2.connect(host=str(cluster.sockets), user=postgres.SUPERUSER, dbname=paths.DATABASE) as connection:
-            with connection.cursor() as cursor:
-                cursor.execute(sql)
-                return cursor.fetchall()
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                return cluster.connect(paths.DATABASE)
+            except psycopg2.OperationalError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.2)
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)

@@ -25,7 +25,9 @@ def clean(text: str) -> str:
 
     The signature separator "-- " keeps its space.
     """
-    text = _UNSAFE.sub("", text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n").replace("\u2029", "\n"))
+    text = _UNSAFE.sub(
+        "", text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n").replace("\u2029", "\n")
+    )
     return "\n".join(line if line == SIGNATURE_SEPARATOR else line.rstrip(" \t") for line in text.split("\n"))
 
 

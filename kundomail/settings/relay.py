@@ -15,6 +15,8 @@ RELAY_IDLE_SECONDS = 20  # a connection unused this long is closed
 # Dotted path of a function that tells whether the relay took a mail over (whitelabel.delivery.RelayQuestion); empty = it
 # cannot be asked, and a mail whose worker died at the wrong moment may leave twice.
 RELAY_QUESTION: str = env.str("RELAY_QUESTION", default="whitelabel.demo_sink.accepted" if LOCAL else "")
+# The log of a Postfix relay, for RELAY_QUESTION=whitelabel.postfix_log.accepted.
+RELAY_LOG_FILE: str = env.str("RELAY_LOG_FILE", default="")
 # Circuit breaker: this many failed connections in a row open it; then it waits, doubling up to the limit.
 RELAY_FAILURES_TO_OPEN = 3
 RELAY_PAUSE_SECONDS = 2
@@ -23,7 +25,8 @@ RELAY_LONGEST_PAUSE_SECONDS = 120
 UNDO_SEND_SECONDS: int = env.int("UNDO_SEND_SECONDS", default=10)
 OUTBOX_BATCH = 20  # mails claimed at a time
 OUTBOX_BATCH_OCTETS = 32 * 1024 * 1024  # of them in memory at a time
-OUTBOX_LEASE_SECONDS = 300  # longer than RELAY_TRANSACTION_SECONDS
+# How long a worker may be silent before another takes its mails; longer than RELAY_TRANSACTION_SECONDS.
+OUTBOX_LEASE_SECONDS: int = env.int("OUTBOX_LEASE_SECONDS", default=300)
 OUTBOX_RETRY_MINUTES = (1, 2, 5, 15, 60)  # then hourly
 OUTBOX_GIVE_UP_DAYS = 5
 OUTGOING_MESSAGE_OCTETS = 25 * 1024 * 1024  # what common receivers accept, encoded

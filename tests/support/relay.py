@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from whitelabel.relay import Relay, RelayAddress
 
@@ -54,6 +55,8 @@ class FakeRelay:
     taken: list[Taken] = field(default_factory=list)
     connections: int = 0
     answer: Callable[[Stage, bytes], bytes | Misbehaviour | None] = lambda stage, line: None
+    log: Path | None = None
+    """Where a line as Postfix's is written for every mail taken, before the reply."""
 
     def client(self, **options: object) -> Relay:
         """Our relay client, pointed here."""
@@ -113,8 +116,12 @@ class _Session(threading.Thread):
             return False
         taken = Taken(self._sender, self._recipient, b"".join(lines))
         reply = self._relay.answer("dot", taken.recipient.encode())
-        if reply is None or isinstance(reply, Misbehaviour) or reply.startswith(b"2"):
+        takes_over = reply is None or isinstance(reply, Misbehaviour) or reply.startswith(b"2")
+        if takes_over:
             self._relay.taken.append(taken)
+            if self._relay.log:
+                with self._relay.log.open("a") as log:
+                    log.write(f"qmgr[1]: 4XYZ: from=<{taken.envelope_sender}>, size=1, nrcpt=1 (queue active)\n")
         return self._send(reply, "dot")
 
     def _say(self, stage: Stage, line: bytes, addition: bytes = b"") -> bool:

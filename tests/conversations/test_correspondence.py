@@ -1,0 +1,202 @@
+"""Ten mails back and forth with each kind of mail program: always one conversation, whatever the program does to headers."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+
+import pytest
+from django.utils import timezone
+
+from conversations import composer
+from conversations.correspondence import Parent, thread_headers, thread_index
+from conversations.models import Conversation, Message
+from forwarding import filing
+from forwarding.models import Delivery, RawMail
+from forwarding.reading import read_mail
+from organizations import scope
+from tests.support import builders
+from whitelabel import keys, tokens
+
+BARRY = "barry@example.org"
+MARCH, JULY = datetime(2026, 3, 12, 10, 42, tzinfo=UTC), datetime(2026, 7, 1, 8, 0, tzinfo=UTC)
+STRANGE_ID = "<0102018f-rewritten-000000@eu-north-1.amazonses.example>"
+
+Rewriting = Callable[[EmailMessage, EmailMessage], None]
+"""Changes the customer's answer (first argument) as a program would that got our mail (second argument)."""
+
+
+def outlook(answer: EmailMessage, ours: EmailMessage) -> None:
+    """Keeps everything, extends Thread-Index, shortens the subject's prefix to its own."""
+    answer.replace_header("Subject", f"SV: {str(ours['Subject']).removeprefix('Re: ')}")
+    answer["Thread-Topic"] = str(ours["Thread-Topic"])
+    index = base64.b64decode(str(ours["Thread-Index"])) + b"\0\0\x01\x02\x03"
+    answer["Thread-Index"] = base64.b64encode(index).decode()
+
+
+def outlook_without_references(answer: EmailMessage, ours: EmailMessage) -> None:
+    """What some Exchange set-ups leave: only Outlook's own headers."""
+    outlook(answer, ours)
+    del answer["References"]
+    del answer["In-Reply-To"]
+
+
+def gmail(answer: EmailMessage, ours: EmailMessage) -> None:
+    """Keeps References as the standard says."""
+
+
+def apple_mail(answer: EmailMessage, ours: EmailMessage) -> None:
+    """Overwrites References with the one mail it answers."""
+    answer.replace_header("References", str(ours["Message-ID"]))
+
+
+def provider_that_rewrites_message_ids(answer: EmailMessage, ours: EmailMessage) -> None:
+    """On the way out our Message-ID was replaced: the customer's program refers to the new one."""
+    known = [reference for reference in str(ours["References"]).split() if reference != str(ours["Message-ID"])]
+    answer.replace_header("References", " ".join([*known, STRANGE_ID]))
+    answer.replace_header("In-Reply-To", STRANGE_ID)
+
+
+PROGRAMS = [outlook, outlook_without_references, gmail, apple_mail, provider_that_rewrites_message_ids]
+
+
+def answer_to(ours: bytes, number: int, rewrite: Rewriting) -> bytes:
+    """The customer's answer to a mail of ours, by one program."""
+    original = message_from_bytes(ours, policy=policy.default)
+    answer = EmailMessage()
+    answer["From"] = f"Barry Berg <{BARRY}>"
+    answer["To"] = str(original.get("Reply-To") or original["From"])
+    answer["Subject"] = str(original["Subject"])
+    answer["Date"] = datetime.now(UTC)
+    answer["Message-ID"] = f"<answer-{number}@example.org>"
+    answer["In-Reply-To"] = str(original["Message-ID"])
+    answer["References"] = f"{' '.join(str(original['References']).split())} {original['Message-ID']}"
+    answer.set_content(f"Svar nummer {number}.")
+    rewrite(answer, original)  # type: ignore[arg-type]  # policy.default gives an EmailMessage
+    return answer.as_bytes(policy=policy.SMTP)
+
+
+def filed(town: builders.Town, raw: bytes) -> Message:
+    """File a mail as the worker does. Call inside the organization's scope."""
+    address = town.inbox.service_addresses.get()
+    content = RawMail.objects.create(
+        sha256=hashlib.sha256(raw).hexdigest(), size=len(raw), content=raw, received_at=timezone.now()
+    )
+    delivery = Delivery.objects.create(
+        raw=content,
+        inbox=town.inbox,
+        service_address=address,
+        recipient_argument=f"<{address.address}>",
+        recipient=address.address,
+        mail_from=BARRY,
+        peer_ip="192.0.2.1",
+        received_at=timezone.now(),
+        next_attempt_at=timezone.now(),
+    )
+    message = filing.file(delivery, raw, read_mail(raw)).message
+    assert message is not None
+    return message
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.__name__)
+def test_ten_mails_back_and_forth_are_one_conversation(program: Rewriting) -> None:
+    town = builders.town()
+    first = (
+        f"From: Barry Berg <{BARRY}>\r\nTo: jobb@lillestad.se\r\nSubject: Jobbet som kock\r\n"
+        "Message-ID: <first@example.org>\r\nDate: Thu, 12 Mar 2026 10:42:00 +0100\r\n\r\n\xc4r det ledigt?\r\n"
+    ).encode("latin-1")
+    with scope.organization(town.organization):
+        conversation = filed(town, first).conversation
+        for number in range(5):
+            sent = composer.send(
+                Conversation.objects.get(pk=conversation.pk),
+                author=town.agent,
+                text=f"Vårt svar {number}.",
+                to=[{"name": "Barry Berg", "address": BARRY}],
+                submission_key=uuid.uuid4(),
+                version=None,
+                include_history=True,
+            )
+            assert sent.outbound is not None
+            answer = filed(town, answer_to(bytes(sent.outbound.content), number, program))
+            assert answer.conversation_id == conversation.pk
+        assert Conversation.objects.count() == 1
+        assert Message.objects.filter(conversation=conversation).count() == 11
+
+
+def headers(parent: Parent | None = None, **changes: object):
+    values = {
+        "organization_id": 7,
+        "conversation_id": 42,
+        "message_id": 43,
+        "sending_domain": "mgeu.lillestad.se",
+        "subject": "Re: SV: Jobbet",
+        "started": MARCH,
+        "at": JULY,
+    }
+    return thread_headers(keys.token_keys(), parent=parent, **{**values, **changes})  # type: ignore[arg-type]
+
+
+def test_the_message_id_names_conversation_and_message_signed() -> None:
+    token = tokens.read_message_id(keys.token_keys(), 7, headers().message_id)
+    assert token == tokens.MessageIdToken(7, 42, 43)
+
+
+def test_references_are_complete_and_end_with_the_mail_answered() -> None:
+    parent = Parent("b@example.org", ("a@example.org",))
+    found = headers(parent)
+    assert found.references[0] == "<a@example.org>"
+    assert found.references[-1] == found.in_reply_to == "<b@example.org>"
+    anchors = [tokens.read_message_id(keys.token_keys(), 7, reference) for reference in found.references]
+    assert tokens.MessageIdToken(7, 42) in anchors
+
+
+def test_the_anchor_is_there_once_however_long_the_correspondence() -> None:
+    references: tuple[str, ...] = ()
+    for number in range(5):
+        found = headers(Parent(f"m{number}@example.org", references), message_id=50 + number)
+        references = tuple(r.strip("<>") for r in found.references)
+    anchors = [r for r in references if tokens.read_message_id(keys.token_keys(), 7, r) == tokens.MessageIdToken(7, 42)]
+    assert len(anchors) == 1
+
+
+def test_an_id_we_made_up_is_not_told_to_others() -> None:
+    found = headers(Parent("0123abcd@no-id.mail.kundo.se"))
+    assert found.in_reply_to == ""
+    assert not any("no-id" in reference for reference in found.references)
+
+
+def test_a_new_mail_refers_to_its_conversation_only() -> None:
+    found = headers()
+    assert found.in_reply_to == ""
+    assert len(found.references) == 1
+    assert found.thread_topic == "Jobbet"
+
+
+def test_outlooks_conversation_is_carried_on() -> None:
+    guid = "00112233445566778899aabbccddeeff"
+    found = headers(Parent("b@example.org", (), guid, "Jobbet som kock"))
+    assert found.thread_index[6:22].hex() == found.guid == guid
+    assert found.thread_topic == "Jobbet som kock"
+
+
+def test_a_thread_index_holds_when_it_began_and_when_it_went_on() -> None:
+    index = thread_index(bytes(16), MARCH, JULY, salt=300)
+    assert len(index) == 27
+    ticks = int.from_bytes(b"\x01" + index[1:6] + bytes(2), "big") if index[0] == 1 else 0
+    began = ticks / 10_000_000 - 11_644_473_600
+    assert abs(began - MARCH.timestamp()) < 10
+    elapsed = (int.from_bytes(index[22:26], "big") & 0x7FFFFFFF) << 18
+    assert abs(elapsed / 10_000_000 - (JULY - MARCH).total_seconds()) < 10
+    assert re.fullmatch(rb".", index[26:], re.DOTALL)
+
+
+def test_a_clock_that_runs_backwards_breaks_nothing() -> None:
+    assert len(thread_index(bytes(16), JULY, MARCH, salt=1)) == 27

@@ -68,14 +68,16 @@ def read_bounces(raw: bytes, mail: ReadMail, mail_from: str | None) -> tuple[Bou
     is then asked). A report in words counts only from the null sender or from a mail system. Never raises.
     """
     structure = _unwrapped(take_apart(raw), mail_from)
-    if structure.content_type == "multipart/report" and not _status_parts(structure) and _is_other_report(structure):
+    reporter = reporter_of(structure.fields, mail_from)
+    is_report = structure.content_type == "multipart/report"
+    # People pass reports on with their parts attached; only in the form of a report, or from a mail system, it is one.
+    if _is_other_report(structure) or (reporter is Reporter.NOBODY and not is_report):
         return ()
     statuses = tuple(status for part in _status_parts(structure) for status in recipient_statuses(part.text))
     original = original_of(structure.parts)
     if statuses:
         statuses = _explained(statuses, structure, mail)
     else:
-        reporter = reporter_of(structure.fields, mail_from)
         statuses, quoted = _statuses_in_words(structure, mail, original, reporter)
         original = original if original.message_id else quoted
     return tuple(_bounce(status, original) for status in _distinct(statuses))
@@ -83,15 +85,16 @@ def read_bounces(raw: bytes, mail: ReadMail, mail_from: str | None) -> tuple[Bou
 
 def is_delivery_report(mail: ReadMail, mail_from: str | None) -> bool:
     """Whether an already read mail is a delivery report: one in a report's form, or words that say who or what failed."""
-    if any(attachment.content_type.lower() in STATUS_TYPES for attachment in mail.attachments):
-        return True
     fields = tuple((name.lower(), value) for name, value in mail.headers)
+    reporter = reporter_of(fields, mail_from)
     content_type = value_of(fields, "content-type").lower()
-    if "multipart/report" in content_type and "delivery-status" in content_type:
+    has_status = any(attachment.content_type.lower() in STATUS_TYPES for attachment in mail.attachments)
+    if "multipart/report" in content_type and (has_status or "delivery-status" in content_type):
+        return True
+    if has_status and reporter is not Reporter.NOBODY:
         return True
     words, original = split_narrative(mail.text[:MAX_WORDS_CHARACTERS])
     returns_mail = any(attachment.content_type.lower() in ORIGINAL_TYPES for attachment in mail.attachments)
-    reporter = reporter_of(fields, mail_from)
     if not is_believed(reporter, mail.subject, words, returns_mail=returns_mail):
         return False
     named = _failed_recipients(fields) or recipients_in_words(mail.subject, words, (), original.recipients)
@@ -140,7 +143,11 @@ def _status_parts(structure: Structure) -> list[Part]:
 
 
 def _is_other_report(structure: Structure) -> bool:
-    return any(part.content_type == FEEDBACK_TYPE or part.content_type in DISPOSITION_TYPES for part in structure.parts)
+    """Whether it is a complaint or a receipt, which have recipients but no deliveries."""
+    others = any(
+        part.content_type == FEEDBACK_TYPE or part.content_type in DISPOSITION_TYPES for part in structure.parts
+    )
+    return others and not _status_parts(structure)
 
 
 def _explained(

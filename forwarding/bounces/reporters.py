@@ -16,7 +16,7 @@ class Reporter(enum.Enum):
     MAIL_SYSTEM = "mail_system"
     """mailer-daemon, postmaster and the like: the wording alone is enough."""
     POSSIBLE = "possible"
-    """The null sender, or a name that people have too: subject or returned mail must say the same as the wording."""
+    """The null sender, an empty author, or a name that people have too: subject or returned mail must say the same as the wording."""
     NOBODY = "nobody"
     """Anybody else: not believed."""
 
@@ -28,11 +28,13 @@ def reporter_of(fields: Fields, mail_from: str | None) -> Reporter:
     """
     known = mail_from is not None
     envelope = f"<{(mail_from or '').strip().strip('<>')}>" if known else value_of(fields, "return-path").strip()
-    author = f"{value_of(fields, 'from')} {envelope}".casefold()
-    if value_of(fields, "x-failed-recipients") or any(name in author for name in MAIL_SYSTEMS):
+    author = value_of(fields, "from").casefold()
+    by_name = f"{author} {envelope.casefold()}"
+    if value_of(fields, "x-failed-recipients") or any(name in by_name for name in MAIL_SYSTEMS):
         return Reporter.MAIL_SYSTEM
     by_rule = any(name in _RULE_FIELDS for name, _ in fields)
-    if (envelope == "<>" and not by_rule) or any(name in author for name in POSSIBLE_MAIL_SYSTEMS):
+    null_sender = envelope == "<>" and not by_rule
+    if null_sender or author.endswith("<>") or any(name in author for name in POSSIBLE_MAIL_SYSTEMS):
         return Reporter.POSSIBLE
     return Reporter.NOBODY
 

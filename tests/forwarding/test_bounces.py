@@ -236,6 +236,12 @@ def test_a_person_who_forwards_a_report_has_not_sent_a_report():
     assert not is_delivery_report(read_mail(raw), "anna@x.se")
 
 
+def test_a_person_who_passes_the_parts_of_a_report_on_has_not_sent_a_report():
+    raw = report(outer="multipart/mixed").replace(b"Mail Delivery System <MAILER-DAEMON@", b"Anna <anna@")
+    assert bounces(raw, "anna@x.se") == ()
+    assert not is_delivery_report(read_mail(raw), "anna@x.se")
+
+
 # --- complaints and receipts ---------------------------------------------------------------------------------------
 
 FEEDBACK = "Feedback-Type: abuse\nUser-Agent: SomeGenerator/1.0\nVersion: 1\nOriginal-Rcpt-To: <bo@mottagare.se>\n"

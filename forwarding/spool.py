@@ -9,17 +9,17 @@ from __future__ import annotations
 import json
 import logging
 import struct
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from django.db import InterfaceError, OperationalError, connection, connections
-from psycopg2.extras import execute_values
 
 from forwarding.gathering import Gathering
 from forwarding.smtpd.body import Body
 from forwarding.smtpd.envelope import Envelope, Recipient, TemporaryFailure
-from organizations import scope, wakeups
+from organizations import wakeups
 
 log = logging.getLogger(__name__)
 
@@ -28,20 +28,21 @@ _COLUMN_CHARACTERS = {"recipient": 320, "tag": 64, "helo": 255, "tls": 100}
 # forwarding_arrival is a view on forwarding_rawmail: COPY, which takes octets as they are, does not write to a table
 # under row-level security. Its trigger inserts, and the policies judge that.
 _COPY_RAW = (
-    "COPY forwarding_arrival (id, organization_id, sha256, size, received_at, content) FROM STDIN (FORMAT binary)"
+    b"COPY forwarding_arrival (id, organization_id, sha256, size, received_at, content) FROM STDIN (FORMAT binary)"
 )
-_INSERT_DELIVERIES = """
+_INSERT_DELIVERIES = b"""
     INSERT INTO forwarding_delivery (
         organization_id, raw_id, inbox_id, service_address_id, recipient_argument, recipient, tag, mail_from,
         mail_options, peer_ip, helo, tls, received_at, state, attempts, next_attempt_at, reason, sender, header_message_id
-    ) VALUES %s
-"""
+    ) VALUES """
 _DELIVERY = "(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 'accepted', 0, now(), '', '', '')"
-_BEGIN = """
-    SET LOCAL synchronous_commit TO %s;
-    SET LOCAL statement_timeout TO %s;
-    SELECT nextval(pg_get_serial_sequence('forwarding_rawmail', 'id')) FROM generate_series(1, %s)
+_SETTINGS = """
+    SELECT set_config('app.queue', 'on', true), set_config('synchronous_commit', %s, true),
+        set_config('statement_timeout', %s, true)
 """
+_WAKE = "SELECT pg_notify(%s, '{}')"
+_NEXT_IDS = "SELECT nextval(pg_get_serial_sequence('forwarding_rawmail', 'id')) FROM generate_series(1, %s)"
+_IDS_AT_ONCE = 500
 # PostgreSQL's documentation, COPY, "Binary Format".
 _COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + struct.pack("!II", 0, 0)
 _COPY_ROW = struct.Struct("!hiqiqi64siiiq")
@@ -87,6 +88,7 @@ class DatabaseSpool:
         shows that."""
         self._limits = limits
         self._durability = durability
+        self._ids = _Ids()
         self._small = self._lane("spool")
         self._large = self._lane("spool-large")
 
@@ -130,15 +132,34 @@ class DatabaseSpool:
         return error
 
     def _commit(self, messages: Sequence[_Message]) -> None:
-        with scope.queue(), connection.cursor() as cursor:
-            wanted = _wanted(messages)
-            milliseconds = int(self._limits.statement_seconds * 1000)
-            cursor.execute(_BEGIN, [self._durability, milliseconds, len(wanted)])
-            raws = [_Raw(number, *raw) for (number,), raw in zip(cursor.fetchall(), wanted, strict=True)]
-            cursor.copy_expert(_COPY_RAW, _CopyStream(raws))
-            rows = [row for raw in raws for row in _delivery_rows(raw)]
-            execute_values(cursor, _INSERT_DELIVERIES, rows, template=_DELIVERY, page_size=len(rows))
-            wakeups.notify(wakeups.SPOOL)
+        wanted = _wanted(messages)
+        raws = [_Raw(number, *raw) for number, raw in zip(self._ids.take(len(wanted)), wanted, strict=True)]
+        rows = [row for raw in raws for row in _delivery_rows(raw)]
+        with connection.cursor() as cursor, connection.wrap_database_errors:
+            # One simple query of several statements is one transaction (PostgreSQL: "Multiple Statements in a Simple
+            # Query"): all or nothing, and two round trips instead of nine, which is half of the time of a commit.
+            statements = [
+                cursor.mogrify(_SETTINGS, [self._durability, str(int(self._limits.statement_seconds * 1000))]),
+                _COPY_RAW,
+                _INSERT_DELIVERIES + b",".join(cursor.mogrify(_DELIVERY, row) for row in rows),
+                cursor.mogrify(_WAKE, [wakeups.SPOOL]),
+            ]
+            cursor.copy_expert(b";".join(statements), _CopyStream(raws))
+
+
+class _Ids(threading.local):
+    """Ids of raw rows, fetched many at a time. Those of a process that ends are never used."""
+
+    def __init__(self) -> None:
+        self._left: list[int] = []
+
+    def take(self, count: int) -> list[int]:
+        """The next `count` ids."""
+        if len(self._left) < count:
+            with connection.cursor() as cursor:
+                cursor.execute(_NEXT_IDS, [max(count, _IDS_AT_ONCE)])
+                self._left = [number for (number,) in reversed(cursor.fetchall())]
+        return [self._left.pop() for _ in range(count)]
 
 
 def _is_usable() -> bool:

@@ -90,7 +90,7 @@ class Reader:
         return replace(mail, defects=(*mail.defects, "reading_stopped"))
 
     def _ask(self, stage: bytes, raw: bytes) -> ReadMail:
-        if self._child is not None and self._child.answered >= self.limits.mails_per_child:
+        if self._child is not None and (self._child.answered >= self.limits.mails_per_child or self._child.is_gone()):
             self._end()
         if self._child is None:
             self._child = _Child(self.limits)
@@ -129,6 +129,10 @@ class _Child:
         answer = self._receive(deadline, len(raw) * _ANSWER_FACTOR + _ANSWER_MARGIN_OCTETS)
         self.answered += 1
         return _unpickled(answer)
+
+    def is_gone(self) -> bool:
+        """True when the process ended between two mails, which is not the fault of the next one."""
+        return self.process.poll() is not None
 
     def end(self) -> None:
         """Kill the process and wait for it."""

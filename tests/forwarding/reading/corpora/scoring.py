@@ -107,7 +107,7 @@ def stalwart_cases() -> Iterator[tuple[str, bytes, dict[str, Any]]]:
         for suffix, octets in ((".json", raw), (".crlf.json", re.sub(rb"\r?\n", b"\r\n", raw))):
             wanted = path.with_suffix(suffix)
             if wanted.is_file():
-                yield wanted.name, octets, json_of(wanted)
+                yield f"{path.parent.name}/{wanted.name}", octets, json_of(wanted)
 
 
 def json_of(path: Path) -> dict[str, Any]:
@@ -122,7 +122,7 @@ def judge_stalwart(name: str, wanted: dict[str, Any], reading: Reading) -> Verdi
     headers = {h["name"]: h["value"] for h in reversed(parts[0]["headers"]) if isinstance(h["name"], str)}
     text = [_part_text(parts[index]) for index in wanted["text_body"]]
     files = sorted({*wanted["attachments"], *_pictures(wanted)})
-    named = [name for index in files if (name := _file_name(parts[index]))]
+    named = [given for index in files if (given := _file_name(parts[index]))]
     return Verdict(
         name,
         {

@@ -18,9 +18,10 @@ DNS_OWN_NETWORKS: list[str] = env.list("DNS_OWN_NETWORKS", default=[])
 DNS_TRY_SECONDS: list[float] = [float(value) for value in env.list("DNS_TRY_SECONDS", default=["1.0", "1.5"])]
 DNS_TCP_SECONDS: float = env.float("DNS_TCP_SECONDS", default=2.0)
 DNS_WALL_SECONDS: float = env.float("DNS_WALL_SECONDS", default=25.0)
-# Politeness: queries per second and burst towards one nameserver address, over all organizations.
-DNS_QUERIES_PER_SECOND: float = env.float("DNS_QUERIES_PER_SECOND", default=20.0)
-DNS_QUERY_BURST: int = env.int("DNS_QUERY_BURST", default=40)
+# Politeness: queries per second and burst towards one nameserver address, over all organizations. In local mode every
+# nameserver is the demo server on one address.
+DNS_QUERIES_PER_SECOND: float = env.float("DNS_QUERIES_PER_SECOND", default=1000.0 if LOCAL else 20.0)
+DNS_QUERY_BURST: int = env.int("DNS_QUERY_BURST", default=2000 if LOCAL else 40)
 # Queries under way at once in one process.
 DNS_IN_FLIGHT: int = env.int("DNS_IN_FLIGHT", default=400)
 

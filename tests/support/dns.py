@@ -52,14 +52,22 @@ class Zone:
     negative_ttl: int = 60
     nameservers: dict[str, str] = field(default_factory=dict)
 
-    def records(self) -> dict[tuple[str, str], list[tuple[int, Any]]]:
-        """(name, type) → [(ttl, rdata)], names absolute without final dot."""
-        table: dict[tuple[str, str], list[tuple[int, Any]]] = {}
+    def lines(self) -> list[str]:
+        """SOA, NS, their addresses, and the text."""
         soa = f"@ 300 SOA ns.{self.origin}. host.{self.origin}. {self.serial} 3600 600 86400 {self.negative_ttl}"
         lines = [soa, *(f"@ 300 NS {name}." for name in self.nameservers)]
         inside = {name: at for name, at in self.nameservers.items() if name.endswith(f".{self.origin}")}
         lines += [f"{name}. 300 A {address}" for name, address in inside.items() if address]
-        for line in (*lines, *filter(None, map(str.strip, self.text.splitlines()))):
+        return [*lines, *filter(None, map(str.strip, self.text.splitlines()))]
+
+    def master_file(self) -> str:
+        """The zone as a name server program reads it."""
+        return f"$ORIGIN {self.origin}.\n$TTL 300\n" + "\n".join(self.lines()) + "\n"
+
+    def records(self) -> dict[tuple[str, str], list[tuple[int, Any]]]:
+        """(name, type) → [(ttl, rdata)], names absolute without final dot."""
+        table: dict[tuple[str, str], list[tuple[int, Any]]] = {}
+        for line in self.lines():
             name, ttl, kind, data = _split_line(line)
             owner = self.origin if name == "@" else name.rstrip(".") if name.endswith(".") else f"{name}.{self.origin}"
             origin = dns.name.from_text(self.origin)
@@ -328,6 +336,14 @@ class World:
             "DNS_ALLOW_PRIVATE": "true",
             "KUNDOMAIL_LOCAL": "1",
         }
+
+    def withdraw(self, server: NameServer) -> None:
+        """Close a server's sockets, so that another program can take its address."""
+        for key in list(self._selector.get_map().values()):
+            if key.data[1] is server:
+                self._selector.unregister(key.fileobj)
+                key.fileobj.close()  # type: ignore[union-attr]  # all registered objects are sockets
+        self.servers.remove(server)
 
     # --- the loop ----------------------------------------------------------------------------------------------
 

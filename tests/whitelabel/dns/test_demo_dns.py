@@ -162,7 +162,7 @@ def test_nothing_of_it_works_outside_local_mode() -> None:
         command("unpublish", DOMAIN)
 
 
-def test_publish_to_seen_takes_well_under_a_second_with_any_negative_ttl(state: Path) -> None:
+def test_what_is_published_is_seen_long_before_the_negative_ttl_ends(state: Path) -> None:
     records = facts()
     assert look(records)["spf"].code == "missing_nx"
     zones = demo_dns.DemoState.load(state, [DOMAIN])
@@ -170,4 +170,4 @@ def test_publish_to_seen_takes_well_under_a_second_with_any_negative_ttl(state: 
     zones.put(zones.zone(DOMAIN).with_records(demo_dns.published(records)))
 
     assert look(records)["spf"].code == "ok"
-    assert time.monotonic() - started < 1.0
+    assert time.monotonic() - started < 5.0

@@ -1,0 +1,82 @@
+"""A town whose domain is served by real nameservers on loopback, and the DNS of the service itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils import timezone
+
+from organizations import scope
+from tests.support.builders import Town
+from tests.support.dns import NameServer, World, Zone, publish
+from whitelabel import checking, claims
+from whitelabel.models import DkimKey, SenderAddress, SenderDomain
+
+DOMAIN = "lillestad.test"
+
+
+@dataclass
+class Domain:
+    """A sender domain in the database and its zone on two nameservers."""
+
+    town: Town
+    claim_id: int
+    zone: Zone
+    servers: tuple[NameServer, NameServer]
+    world: World
+
+    @property
+    def claim(self) -> SenderDomain:
+        """The claim as it is stored now."""
+        with scope.organization(self.town.organization):
+            return SenderDomain.objects.get(pk=self.claim_id)
+
+    def sender(self, address: str = f"jobb@{DOMAIN}") -> SenderAddress | None:
+        """The sender address as it is stored now."""
+        with scope.organization(self.town.organization):
+            return SenderAddress.objects.filter(address=address).first()
+
+    def publish(self, text: str = "", *, without: tuple[str, ...] = ()) -> None:
+        """Load the expected records (but for the keys `without`) plus `text` on both nameservers."""
+        with scope.organization(self.town.organization):
+            records = claims.records_of(SenderDomain.objects.get(pk=self.claim_id))
+        lines = publish(records, DOMAIN, without=without)
+        zone = Zone(DOMAIN, f'{lines}\n_dmarc TXT "v=DMARC1; p=none"\n{text}', nameservers=self.zone.nameservers)
+        zone.serial = self.zone.serial = self.zone.serial + 1
+        for server in (*self.servers, self.world.resolver):
+            server.load(zone)
+
+    def check(self) -> SenderDomain:
+        """Run the check that is due now, as the Celery task does."""
+        with scope.organization(self.town.organization):
+            SenderDomain.objects.filter(pk=self.claim_id).update(next_check_at=timezone.now(), lease_until=None)
+        assert checking.check_due() == 1
+        return self.claim
+
+
+def use_world(settings: Any, world: World) -> None:
+    """Let the checks ask the world's servers, with short tries."""
+    settings.DNS_RESOLVERS = [f"127.0.0.1:{world.port}"]
+    settings.DNS_AUTHORITATIVE_PORT = world.port
+    settings.DNS_ALLOW_PRIVATE = True
+    settings.DNS_TRY_SECONDS = [0.3, 0.4]
+    settings.DNS_QUERIES_PER_SECOND = 5000.0
+    settings.DNS_QUERY_BURST = 5000
+
+
+def domain_of(town: Town, world: World) -> Domain:
+    """Start the claim of the town's domain; nothing is published yet."""
+    zone = Zone(DOMAIN)
+    servers = (world.serve(f"ns1.{DOMAIN}", zone), world.serve(f"ns2.{DOMAIN}", zone))
+    ours = Zone("mail.kundo.se", '_spf TXT "v=spf1 ip4:192.0.2.10 ~all"\nmx1 A 192.0.2.11\nmx2 A 192.0.2.12')
+    world.serve("ns1.mail.kundo.se", ours)
+    world.delegate("test", lillestad=[f"ns1.{DOMAIN}", f"ns2.{DOMAIN}"])
+    with scope.organization(town.organization):
+        claim = claims.start(DOMAIN, actor=town.admin)
+    return Domain(town, claim.pk, zone, servers, world)
+
+
+def other_key(claim: SenderDomain) -> str:
+    """A public key that is not the claim's first: its second."""
+    return DkimKey.objects.get(sender_domain=claim, selector="k2").public_key

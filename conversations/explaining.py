@@ -41,6 +41,25 @@ AUTHENTICITY: dict[str, tuple[str, str | Promise]] = {
     "warning": ("wrong", _("Be careful: the sender may be forged.")),
 }
 
+# Why the level is what it is, by the reason stored with the message.
+AUTHENTICITY_REASONS: dict[str, str | Promise] = {
+    "signed": _("The sender’s own domain has signed the mail, and the signature is right."),
+    "vouched": _("The mail service that forwarded the mail checked the sender before it passed the mail on."),
+    "no_signature": _("The mail is not signed by the sender’s domain. Many honest mails are not."),
+    "broken_signature": _("The mail was changed after it was signed, for example by a footer added on the way."),
+    "weak_signature": _("The signature is of a kind that is too easy to imitate."),
+    "other_signer": _("The mail is signed, but by another domain than the sender’s."),
+    "no_author": _("The mail does not say who wrote it."),
+    "no_answer": _("The sender’s domain could not be asked just now. We will try again."),
+    "several_authors": _("The mail names several senders. Honest mail programs do not do that."),
+    "name_of_another": _("The sender’s name is written like another e-mail address than the one the mail is from."),
+    "own_domain": _("The mail says that it comes from your own domain, but nothing proves it."),
+    "rejected_upstream": _(
+        "Your mail service found that the mail does not come from the sender’s domain, and the domain asks that such mail "
+        "be refused."
+    ),
+}
+
 PROTECTIONS: dict[str, str | Promise] = {
     "signed": _("Signed by the sender; the signature has not been checked."),
     "encrypted": _("Encrypted: it can only be read in the program it was written for. The original is below."),

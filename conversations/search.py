@@ -1,4 +1,4 @@
-"""Full-text search over messages, by Swedish stems and by plain words, and by conversation number.
+"""Full-text search over messages, by Swedish and English stems and by plain words, and by conversation number.
 
 The index sees row-level security as a filter that must run first, unless the match operator is marked leakproof
 (kundomail.local does so for the embedded server, docs/operations.md for others). The organization and the inbox are
@@ -18,6 +18,7 @@ from conversations.models import Conversation, Message
 from organizations import scope
 
 QUERY_CHARACTERS = 200
+BEGINNING_CHARACTERS = 3  # of a word that also finds longer ones; fewer would match a large part of the index
 _NUMBER = re.compile(r"#?(\d{1,9})")
 _WORD = re.compile(r"[\w@.+-]+")
 
@@ -68,5 +69,8 @@ def words_query(text: str) -> SearchQuery | None:
     )
     if any(sign in text for sign in '"-') or " or " in f" {text.lower()} ":
         return typed
-    beginnings = " & ".join("'{}':*".format(word.replace("'", "")) for word in words)
-    return typed | SearchQuery(beginnings, search_type="raw", config="simple")
+    beginnings = " & ".join(f"'{word}':*" if len(word) >= BEGINNING_CHARACTERS else f"'{word}'" for word in words)
+    # The index holds whole words: an English stem finds them as their beginning.
+    for config in ("simple", "english"):
+        typed = typed | SearchQuery(beginnings, search_type="raw", config=config)
+    return typed

@@ -10,7 +10,8 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.db.models import BooleanField, Case, Value, When
+from django.db.models import BooleanField, Case, Func, IntegerField, Value, When
+from django.db.models.functions import Left
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -25,12 +26,23 @@ from organizations.models import Event, User
 from whitelabel.models import OutboundMail, OutboundRecipient
 
 FRAME_LINE_PX = 25  # a line of text and its share of the space between paragraphs
-FRAME_EDGES_PX = 90
+FRAME_BLOCK_PX = 29
+FRAME_EDGES_PX = 84
 FRAME_PX = (120, 640)
 FRAME_CHARACTERS_A_LINE = 92
 EVENTS_SHOWN = 100
 EVENT_KINDS = ("conversation.assigned", "conversation.status")
 _DEFERRED = ("html", "search_vector", "references", "in_reply_to", "calendar", "outbound__content")
+_HAS_HTML = Case(When(html="", then=Value(False)), default=Value(True), output_field=BooleanField())
+# How many elements begin a line of their own, in as much of the HTML as could be seen without scrolling.
+_HTML_BLOCKS = Func(
+    Left("html", 50_000),
+    Value("<(p|br|tr|li|div|h[1-6]|img|hr|blockquote)[ />]"),
+    Value(1),
+    Value("i"),
+    function="regexp_count",
+    output_field=IntegerField(),
+)
 _DELIVERY_SYMBOLS = {"queued": "waiting", "sent": "right", "delayed": "waiting", "bounced": "wrong", "failed": "wrong"}
 
 
@@ -83,6 +95,11 @@ class Card:
         return explaining.AUTHENTICITY.get(self.message.authenticity)
 
     @property
+    def authenticity_reason(self) -> str | Promise:
+        """Why the sender is proved or not; "" when unknown."""
+        return explaining.AUTHENTICITY_REASONS.get(self.message.authenticity_reason, "")
+
+    @property
     def protection(self) -> str | Promise:
         """What is to be known of a signed or encrypted mail."""
         return explaining.PROTECTIONS.get(self.message.protection, "")
@@ -121,12 +138,11 @@ def messages_of(conversation: Conversation, *, everything: bool) -> tuple[list[M
     folded = 0 if everything else max(0, conversation.message_count - settings.MESSAGES_SHOWN)
     if folded == 1:
         folded = 0  # a fold of one takes as much place as the message
-    has_html = Case(When(html="", then=Value(False)), default=Value(True), output_field=BooleanField())
     found = (
         Message.objects.filter(conversation=conversation)
         .select_related("author", "outbound")
         .defer(*_DEFERRED)
-        .annotate(has_html=has_html)
+        .annotate(has_html=_HAS_HTML, html_blocks=_HTML_BLOCKS)
         .order_by("-received_at", "-id")
     )
     shown: list[Message] = list(found[: settings.MESSAGES_SHOWN] if folded else found)
@@ -158,11 +174,14 @@ def entries(found: Iterable[Card | Act]) -> list[Card | Act]:
     return sorted(found, key=lambda entry: entry.at)
 
 
-def frame_height(text: str) -> int:
-    """Pixels a frame should have to show about this much text; a frame without scripts cannot say it itself."""
-    lines = sum(max(1, math.ceil(len(line) / FRAME_CHARACTERS_A_LINE)) for line in text.strip().splitlines())
+def frame_height(visible: str, blocks: int) -> int:
+    """Pixels a frame should have to show about this: a frame without scripts cannot say it itself.
+
+    `visible` is the text without quoted parts, `blocks` the number of elements that begin a line in the visible part.
+    """
+    lines = sum(max(1, math.ceil(len(line) / FRAME_CHARACTERS_A_LINE)) for line in visible.strip().splitlines())
     low, high = FRAME_PX
-    return min(high, max(low, lines * FRAME_LINE_PX + FRAME_EDGES_PX))
+    return min(high, max(low, max(lines * FRAME_LINE_PX, blocks * FRAME_BLOCK_PX) + FRAME_EDGES_PX))
 
 
 def _card(message: Message, inbox: Inbox, user: User, files: list[Attachment], fates: list[OutboundRecipient]) -> Card:
@@ -174,7 +193,7 @@ def _card(message: Message, inbox: Inbox, user: User, files: list[Attachment], f
         summary=_summary(message, inbox),
         parts=parts(message.text, message.ranges, limit),
         frame_url=_frame_url(message, user) if framed else "",
-        frame_height=frame_height(_visible(message)) if framed else 0,
+        frame_height=_frame_height(message) if framed else 0,
         attachments=[file for file in files if not (framed and file.inline)],
         deliveries=[_delivery(fate, message) for fate in fates],
         undo_until=_undo_until(message),
@@ -184,6 +203,12 @@ def _card(message: Message, inbox: Inbox, user: User, files: list[Attachment], f
 
 def _visible(message: Message) -> str:
     return "".join(message.text[start:end] for start, end, kind in message.ranges if kind == "visible") or message.text
+
+
+def _frame_height(message: Message) -> int:
+    visible = _visible(message)
+    blocks = message.html_blocks * len(visible) // max(1, len(message.text))  # type: ignore[attr-defined]  # annotated
+    return frame_height(visible, blocks)
 
 
 def _sender(message: Message) -> str:

@@ -1,6 +1,7 @@
 """Showing a mail: the limits of sanitising, and how much of a conversation is shown at once."""
 
 SANITISER_CPU_SECONDS = 4  # one mail's HTML; nh3 is quadratic in nesting
+SANITISER_WAIT_SECONDS = 15  # by the clock, on a machine that has much to do
 SANITISER_MEMORY_OCTETS = 1024 * 1024 * 1024  # address space of the process that sanitises
 SANITISER_PROCESSES = 2  # per web process, started when first needed
 MESSAGE_HTML_CHARACTERS = 1_000_000  # longer HTML is shown as text

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 from dataclasses import dataclass
 
 from django.utils import timezone
 
 from conversations import timeline
-from conversations.models import Contact, Conversation, Message
+from conversations.models import Attachment, Blob, Contact, Conversation, Message
 from inboxes.creating import create_inbox
 from inboxes.models import Inbox
 from organizations import scope
@@ -82,3 +83,26 @@ def received(
         received_at=now,
     )
     return timeline.receive(conversation, message, from_person=True)
+
+
+def attached(
+    message: Message,
+    name: str,
+    content: bytes,
+    content_type: str = "application/octet-stream",
+    *,
+    content_id: str = "",
+) -> Attachment:
+    """A file that came with a message; with a Content-ID one that its HTML shows. Call inside the organization's scope."""
+    blob, _made = Blob.objects.get_or_create(
+        sha256=hashlib.sha256(content).hexdigest(), defaults={"size": len(content), "content": content}
+    )
+    return Attachment.objects.create(
+        message=message,
+        blob=blob,
+        name=name,
+        content_type=content_type,
+        size=len(content),
+        content_id=content_id,
+        inline=bool(content_id),
+    )

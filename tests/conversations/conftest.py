@@ -1,0 +1,31 @@
+"""What the tests of the dashboard share: a town, and an agent who is logged in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.test import Client
+
+from organizations.models import User
+from tests.support import builders
+
+
+def signed_in(user: User) -> Client:
+    """A client with a session of that person."""
+    client = Client()
+    client.force_login(user, backend=settings.AUTHENTICATION_BACKENDS[0])
+    return client
+
+
+@pytest.fixture
+def lillestad(db: Any) -> builders.Town:
+    """A town with an agent and one inbox, its scope closed."""
+    return builders.town()
+
+
+@pytest.fixture
+def agent(lillestad: builders.Town) -> Client:
+    """The town's agent, logged in."""
+    return signed_in(lillestad.agent)

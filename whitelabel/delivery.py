@@ -1,15 +1,18 @@
-"""The worker that empties the outbox: claim, send to the relay, record, one recipient at a time.
+"""The worker that empties the outbox: claim, send to the relay, record.
 
 What is promised: every mail reaches the relay at least once; more than once only if this process dies, or the connection
-breaks, between the final dot and the record of the reply, and the relay cannot be asked (RELAY_QUESTION). Octets,
-Message-ID and Date are the same in every try.
+breaks, between the final dot and the record of the reply, and the relay cannot be asked (RELAY_QUESTION). At most
+OUTBOX_UNRECORDED_REPLIES replies, none older than OUTBOX_UNRECORDED_SECONDS and one SMTP transaction, are unrecorded at a
+time. Octets, Message-ID and Date are the same in every try.
 """
 
 from __future__ import annotations
 
 import logging
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 from django.conf import settings
@@ -18,8 +21,8 @@ from django.utils.module_loading import import_string
 from organizations import scope
 from whitelabel import fate, keys, outbox_queue, tokens
 from whitelabel.breaker import Breaker
-from whitelabel.fate import record_bounce
-from whitelabel.outbox_queue import Claim, Pending
+from whitelabel.fate import Told, record_bounce
+from whitelabel.outbox_queue import Claim, Pending, Settled
 from whitelabel.relay import Outcome, Relay, RelayAddress, RelayUnavailable, Reply
 
 __all__ = ["Courier", "RelayQuestion", "record_bounce"]
@@ -29,8 +32,20 @@ log = logging.getLogger(__name__)
 RelayQuestion = Callable[[str, str, str], bool | None]
 """(envelope sender, recipient, Message-ID) → whether the relay took that mail over; None when it cannot tell now."""
 
-GAVE_UP = Reply(Outcome.REFUSED, "4.4.7", "")
-"""Status of RFC 3463 for "delivery time expired"; the text is that of the last try."""
+EXPIRED_STATUS = "4.4.7"
+"""RFC 3463: delivery time expired. The text is that of the last try."""
+
+UNFINISHED = (Outcome.LATER, Outcome.UNKNOWN)
+
+
+@dataclass
+class _Report:
+    """What this attempt has brought about one mail so far, and how much of it is in the database."""
+
+    claim: Claim
+    replies: list[tuple[Pending, Reply]]
+    recorded: int = 0
+    ended: bool = False
 
 
 class Courier:
@@ -40,6 +55,8 @@ class Courier:
         self._relay = relay or Relay(RelayAddress.from_settings())
         self._given_question = question
         self._leases: dict[int, float] = {}
+        self._reports: list[_Report] = []
+        self._oldest = 0.0
         self._breaker = Breaker(
             settings.RELAY_FAILURES_TO_OPEN, settings.RELAY_PAUSE_SECONDS, settings.RELAY_LONGEST_PAUSE_SECONDS
         )
@@ -53,11 +70,21 @@ class Courier:
 
     def step(self) -> int:
         """Send what is due, at most one batch; returns how many mails were tried. Does nothing while the relay rests."""
+        self._record()  # what an interrupted step could not store
         if self._breaker.is_open:
             return 0
         started = time.monotonic()
         claims = outbox_queue.claim(settings.OUTBOX_BATCH)
         self._leases = dict.fromkeys((claim.mail_id for claim in claims), started)
+        tried = self._deliver_all(claims)
+        self._record()
+        return tried
+
+    def close(self) -> None:
+        """End the session with the relay."""
+        self._relay.close()
+
+    def _deliver_all(self, claims: Sequence[Claim]) -> int:
         for position, claim in enumerate(claims):
             if self._breaker.is_open:
                 outbox_queue.release(claims[position:])
@@ -69,29 +96,25 @@ class Courier:
                 return position
         return len(claims)
 
-    def close(self) -> None:
-        """End the session with the relay."""
-        self._relay.close()
-
     def _deliver(self, claim: Claim) -> None:
         """Try every pending recipient. Raises RelayUnavailable when nothing could be tried."""
-        replies: list[tuple[Pending, Reply]] = []
+        report = _Report(claim, [])
         for recipient in claim.pending:
             if not self._hold(claim):
                 return
             try:
                 reply = self._hand_over(claim, recipient)
             except RelayUnavailable as error:
-                if not replies:
+                if not report.replies:
                     raise
                 # Some recipients were tried: this counts as an attempt, so that the others get their next one.
                 self._breaker.fail()
                 reply = Reply(Outcome.LATER, "4.4.1", str(error), trouble=True)
-            replies.append((recipient, reply))
-            if reply.outcome is Outcome.ACCEPTED and recipient != claim.pending[-1]:
-                with scope.organization(claim.organization_id):
-                    fate.accepted(recipient.recipient_id, reply)
-        self._record(claim, replies)
+            self._note(report, recipient, reply)
+        report.ended = True
+        if not report.replies:
+            self._reports.append(report)
+        self._record_in_time()
 
     def _hold(self, claim: Claim) -> bool:
         """Keep the lease longer than the next transaction can take. False when another worker has the mail."""
@@ -116,18 +139,36 @@ class Courier:
             self._breaker.succeed()
         return reply
 
-    def _record(self, claim: Claim, replies: Sequence[tuple[Pending, Reply]]) -> None:
-        """Store every reply and the mail's own next state, in one transaction."""
-        unfinished = [reply for _, reply in replies if reply.outcome in (Outcome.LATER, Outcome.UNKNOWN)]
-        with scope.organization(claim.organization_id):
-            for recipient, reply in replies:
-                _store(claim, recipient, reply)
-            last = (unfinished or [reply for _, reply in replies] or [GAVE_UP])[-1]
-            if unfinished and not claim.last:
-                unsure = any(reply.outcome is Outcome.UNKNOWN for reply in unfinished)
-                outbox_queue.postpone(claim, last.text, unsure=unsure)
-            else:
-                outbox_queue.finish(claim, last.text)
+    def _note(self, report: _Report, recipient: Pending, reply: Reply) -> None:
+        """Keep a reply for the next record, together with others: a commit waits for the disk."""
+        if report not in self._reports:
+            self._oldest = self._oldest if self._reports else time.monotonic()
+            self._reports.append(report)
+        report.replies.append((recipient, reply))
+        if recipient != report.claim.pending[-1]:
+            self._record_in_time()
+
+    def _record_in_time(self) -> None:
+        unrecorded = sum(len(report.replies) - report.recorded for report in self._reports)
+        waited = time.monotonic() - self._oldest
+        if unrecorded >= settings.OUTBOX_UNRECORDED_REPLIES or waited >= settings.OUTBOX_UNRECORDED_SECONDS:
+            self._record()
+
+    def _record(self) -> None:
+        """Store replies and the mails' next states, one transaction an organization; kept until it is committed."""
+        by_organization: dict[int, list[_Report]] = defaultdict(list)
+        for report in self._reports:
+            by_organization[report.claim.organization_id].append(report)
+        for organization_id, reports in by_organization.items():
+            told = [_told(report.claim, *pair) for report in reports for pair in report.replies[report.recorded :]]
+            settled = [_settled(report) for report in reports if report.ended]
+            with scope.organization(organization_id):
+                fate.record(told)
+                outbox_queue.settle(settled)
+            for report in reports:
+                report.recorded = len(report.replies)
+        self._reports = [report for report in self._reports if not report.ended]
+        self._oldest = time.monotonic()
 
     def _rest(self, untried: Sequence[Claim], error: RelayUnavailable) -> None:
         """No session with the relay: nothing was tried, so nothing counts as an attempt."""
@@ -137,15 +178,27 @@ class Courier:
             outbox_queue.tell_waiting(str(error))
 
 
-def _store(claim: Claim, recipient: Pending, reply: Reply) -> None:
+def _told(claim: Claim, recipient: Pending, reply: Reply) -> Told:
     if reply.outcome is Outcome.ACCEPTED:
-        fate.accepted(recipient.recipient_id, reply)
-    elif reply.outcome is Outcome.REFUSED:
-        fate.failed(recipient.recipient_id, reply)
-    elif claim.last:
-        fate.failed(recipient.recipient_id, Reply(Outcome.REFUSED, GAVE_UP.status, reply.text))
-    else:
-        fate.delayed(recipient.recipient_id, reply)
+        return Told(recipient.recipient_id, fate.State.SENT, reply.status, reply.text)
+    if reply.outcome is Outcome.REFUSED:
+        return Told(recipient.recipient_id, fate.State.FAILED, reply.status, reply.text)
+    if claim.last:
+        return Told(recipient.recipient_id, fate.State.FAILED, EXPIRED_STATUS, reply.text)
+    return Told(recipient.recipient_id, fate.State.DELAYED, reply.status, reply.text)
+
+
+def _settled(report: _Report) -> Settled:
+    """The mail's own next state: another try, or the end when every recipient has one."""
+    unfinished = [reply for _, reply in report.replies if reply.outcome in UNFINISHED]
+    last = (unfinished or [reply for _, reply in report.replies])[-1:]
+    again = bool(unfinished) and not report.claim.last
+    return Settled(
+        claim=report.claim,
+        retry_minutes=outbox_queue.retry_minutes(report.claim.attempts) if again else None,
+        unsure=any(reply.outcome is Outcome.UNKNOWN for reply in unfinished),
+        reply=last[0].text if last else "",
+    )
 
 
 def _return_path(claim: Claim, recipient: Pending) -> str:

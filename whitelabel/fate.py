@@ -6,51 +6,65 @@
     sent ──► delayed, bounced      a delivery report came back
     bounced, failed                final
 
-Call everything here inside the organization's scope.
+A recipient with `accepted_at` is never sent to again, whatever a worker with an old lease believes.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from organizations import scope, wakeups
+from organizations import scope
 from whitelabel.models import OutboundRecipient
-from whitelabel.relay import Reply
-from whitelabel.signals import delivery_changed
+from whitelabel.signals import DeliveryChange, delivery_changed
 
 log = logging.getLogger(__name__)
 
 State = OutboundRecipient.State
-UNFINISHED = (State.QUEUED, State.DELAYED)
+FINAL_FAILURES = (State.BOUNCED, State.FAILED)
 REPORTED_STATES = {"failed": State.BOUNCED, "delayed": State.DELAYED}
 MAX_REPLY_CHARACTERS = 1000
 MAX_STATUS_CHARACTERS = 20
 
-
-def accepted(recipient_id: int, reply: Reply) -> None:
-    """The relay took the mail over. Never sent again from here, whatever a worker with an old lease believes."""
-    rows = OutboundRecipient.objects.filter(pk=recipient_id, accepted_at=None)
-    if rows.update(state=State.SENT, accepted_at=Now(), **_said(reply.status, reply.text)):
-        _announce(recipient_id)
-
-
-def delayed(recipient_id: int, reply: Reply) -> None:
-    """Not taken over this time. Tells pages and listeners only when it is news."""
-    rows = OutboundRecipient.objects.filter(pk=recipient_id, accepted_at=None, state__in=UNFINISHED)
-    is_news = rows.filter(state=State.QUEUED).exists()
-    if rows.update(state=State.DELAYED, **_said(reply.status, reply.text)) and is_news:
-        _announce(recipient_id)
+_RECORD = """
+UPDATE whitelabel_outboundrecipient AS recipient
+SET state = told.state, status = told.status, reply = told.reply, updated_at = statement_timestamp(),
+    accepted_at = CASE WHEN told.state = 'sent' THEN statement_timestamp() END
+FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[]) AS told(id, state, status, reply)
+JOIN whitelabel_outboundrecipient AS before ON before.id = told.id
+WHERE recipient.id = told.id AND recipient.accepted_at IS NULL AND recipient.state IN ('queued', 'delayed')
+RETURNING recipient.mail_id, recipient.id, recipient.address, recipient.state, recipient.status, before.state
+"""
 
 
-def failed(recipient_id: int, reply: Reply) -> None:
-    """Never taken over and never tried again."""
-    rows = OutboundRecipient.objects.filter(pk=recipient_id, accepted_at=None, state__in=UNFINISHED)
-    if rows.update(state=State.FAILED, **_said(reply.status, reply.text)):
-        _announce(recipient_id)
+@dataclass(frozen=True)
+class Told:
+    """What the relay said about one recipient: new state (sent, delayed or failed), enhanced status code, words."""
+
+    recipient_id: int
+    state: str
+    status: str
+    text: str
+
+
+def record(told: Sequence[Told]) -> None:
+    """Store what the relay said about some recipients, and tell who listens. Call inside their organization's scope."""
+    columns = (
+        [each.recipient_id for each in told],
+        [str(each.state) for each in told],
+        [each.status[:MAX_STATUS_CHARACTERS] for each in told],
+        [_words(each.text) for each in told],
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(_RECORD, columns)
+        # A further delay of what is delayed already is no news.
+        rows = [row for row in cursor.fetchall() if row[3] != row[5]]
+    _announce([_change(*row[:5]) for row in rows])
 
 
 def record_bounce(
@@ -71,16 +85,17 @@ def record_bounce(
     """
     with scope.organization(organization_id):
         recipient = _recipient(mail_id, recipient_id, address)
-        if recipient is None or recipient.state in (State.BOUNCED, State.FAILED):
+        if recipient is None or recipient.state in FINAL_FAILURES:
             return recipient
         state = REPORTED_STATES.get(action, recipient.state)
-        reported = OutboundRecipient.objects.filter(pk=recipient.pk)
+        changed = state != recipient.state
+        recipient.state = state
+        recipient.status, recipient.reply = status[:MAX_STATUS_CHARACTERS], _words(diagnostic)
+        recipient.save(update_fields=["state", "status", "reply", "updated_at"])
         # A report proves that the relay took the mail over, even if its own reply was lost.
-        reported.filter(accepted_at=None).update(accepted_at=Now())
-        reported.update(state=state, **_said(status, diagnostic))
-        if state != recipient.state:
-            _announce(recipient.pk)
-        recipient.refresh_from_db()
+        OutboundRecipient.objects.filter(pk=recipient.pk, accepted_at=None).update(accepted_at=Now())
+        if changed:
+            _announce([_change(mail_id, recipient.pk, recipient.address, state, recipient.status)])
         return recipient
 
 
@@ -89,30 +104,21 @@ def _recipient(mail_id: int, recipient_id: int | None, address: str) -> Outbound
     return OutboundRecipient.objects.select_for_update().filter(which, mail_id=mail_id).first()
 
 
-def _said(status: str, text: str) -> dict[str, object]:
-    words = "".join(character if character.isprintable() else " " for character in text)
-    return {
-        "status": status[:MAX_STATUS_CHARACTERS],
-        "reply": " ".join(words.split())[:MAX_REPLY_CHARACTERS],
-        "updated_at": Now(),
-    }
+def _words(text: str) -> str:
+    printable = "".join(character if character.isprintable() else " " for character in text)
+    return " ".join(printable.split())[:MAX_REPLY_CHARACTERS]
 
 
-def _announce(recipient_id: int) -> None:
-    """Tell open pages and the apps above. Their trouble must not undo what is stored: the mail would leave twice."""
-    recipient = OutboundRecipient.objects.get(pk=recipient_id)
-    wakeups.notify(wakeups.LIVE, kind="delivery", organization=recipient.organization_id, mail=recipient.mail_id)
+def _change(mail_id: int, recipient_id: int, address: str, state: str, status: str) -> DeliveryChange:
+    return DeliveryChange(mail_id, recipient_id, address, state, status, hard=state in FINAL_FAILURES)
+
+
+def _announce(changes: Sequence[DeliveryChange]) -> None:
+    """Tell the apps above. Their trouble must not undo what is stored: the mail would leave twice."""
+    if not changes:
+        return
     try:
         with transaction.atomic():
-            delivery_changed.send(
-                OutboundRecipient,
-                organization_id=recipient.organization_id,
-                mail_id=recipient.mail_id,
-                recipient_id=recipient.pk,
-                address=recipient.address,
-                state=recipient.state,
-                status=recipient.status,
-                hard=recipient.state in (State.BOUNCED, State.FAILED),
-            )
+            delivery_changed.send(OutboundRecipient, organization_id=scope.current_id(), changes=tuple(changes))
     except Exception:
-        log.exception("a listener failed for recipient %s of mail %s", recipient.pk, recipient.mail_id)
+        log.exception("a listener failed for the recipients %s", [change.recipient_id for change in changes])

@@ -68,6 +68,26 @@ RETURNING mail.id, mail.organization_id, mail.attempts, taken.state = 'sending',
     mail.header_message_id, mail.content, mail.not_before < statement_timestamp() - %(give_up)s * interval '1 day', taken.place
 """
 
+# A worker whose lease ran out changes nothing any more: another one has raised `attempts`.
+_SETTLE = """
+UPDATE whitelabel_outboundmail AS mail
+SET state = CASE
+        WHEN settled.minutes IS NOT NULL AND settled.unsure THEN 'sending'
+        WHEN settled.minutes IS NOT NULL THEN 'queued'
+        WHEN EXISTS (
+            SELECT 1 FROM whitelabel_outboundrecipient WHERE mail_id = mail.id AND accepted_at IS NOT NULL
+        ) THEN 'sent'
+        ELSE 'failed'
+    END,
+    next_attempt_at = CASE WHEN settled.minutes IS NULL THEN mail.next_attempt_at
+        ELSE statement_timestamp() + settled.minutes * interval '1 minute' END,
+    finished_at = CASE WHEN settled.minutes IS NULL THEN statement_timestamp() END,
+    lease_until = NULL, last_reply = settled.reply
+FROM unnest(%s::bigint[], %s::integer[], %s::float[], %s::boolean[], %s::text[])
+    AS settled(id, attempts, minutes, unsure, reply)
+WHERE mail.id = settled.id AND mail.attempts = settled.attempts AND mail.state = 'sending'
+"""
+
 
 @dataclass(frozen=True)
 class Pending:
@@ -93,6 +113,19 @@ class Claim:
     content: bytes
     last: bool
     pending: tuple[Pending, ...]
+
+
+@dataclass(frozen=True)
+class Settled:
+    """How an attempt ended for the mail as a whole: `retry_minutes` until the next, None when there will be none.
+
+    `unsure`: the relay may have taken over what it gave no answer to.
+    """
+
+    claim: Claim
+    retry_minutes: float | None
+    unsure: bool
+    reply: str
 
 
 def claim(limit: int) -> list[Claim]:
@@ -130,22 +163,17 @@ def renew(held: Claim) -> bool:
         return bool(_held(held).update(lease_until=until, next_attempt_at=until))
 
 
-def postpone(held: Claim, reply: str, *, unsure: bool) -> None:
-    """Plan the next try of a mail with recipients left. Call inside its organization's scope."""
-    _held(held).update(
-        state=State.SENDING if unsure else State.QUEUED,
-        lease_until=None,
-        next_attempt_at=Now() + timedelta(minutes=retry_minutes(held.attempts)),
-        last_reply=reply[:1000],
+def settle(settled: Sequence[Settled]) -> None:
+    """Store the mails' next states. Call inside their organization's scope, after the recipients' (fate.record)."""
+    columns = (
+        [each.claim.mail_id for each in settled],
+        [each.claim.attempts for each in settled],
+        [each.retry_minutes for each in settled],
+        [each.unsure for each in settled],
+        [each.reply[:1000] for each in settled],
     )
-
-
-def finish(held: Claim, reply: str) -> None:
-    """Every recipient has an end: close the mail. Call inside its organization's scope."""
-    sent = OutboundRecipient.objects.filter(mail_id=held.mail_id, accepted_at__isnull=False).exists()
-    _held(held).update(
-        state=State.SENT if sent else State.FAILED, lease_until=None, finished_at=Now(), last_reply=reply[:1000]
-    )
+    with connection.cursor() as cursor:
+        cursor.execute(_SETTLE, columns)
 
 
 def tell_waiting(reason: str) -> None:

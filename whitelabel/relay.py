@@ -11,7 +11,6 @@ import re
 import smtplib
 import socket
 import ssl
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -99,6 +98,7 @@ class Relay:
     def __init__(self, address: RelayAddress) -> None:
         self.address = address
         self._smtp: smtplib.SMTP | None = None
+        self._reader: _Reader | None = None
         self._mails = 0
         self._used_at = 0.0
 
@@ -130,8 +130,8 @@ class Relay:
         smtp = self.open()
         stage = _Stage()
         try:
-            with self._deadline(smtp):
-                reply = _transaction(smtp, envelope_sender, recipient, content, stage)
+            self._set_deadline(smtp)
+            reply = _transaction(smtp, envelope_sender, recipient, content, stage)
         except (OSError, smtplib.SMTPException) as error:
             self._drop()
             outcome = Outcome.UNKNOWN if stage.dot_sent else Outcome.LATER
@@ -148,23 +148,12 @@ class Relay:
             self._smtp.close()
         self._smtp = None
 
-    @contextlib.contextmanager
-    def _deadline(self, smtp: smtplib.SMTP) -> Iterator[None]:
-        """End the transaction after its time even if the relay sends an octet now and then."""
-        connection = smtp.sock
-
-        def cut_off() -> None:
-            with contextlib.suppress(OSError):
-                if connection:
-                    connection.shutdown(socket.SHUT_RDWR)
-
-        timer = threading.Timer(self.address.transaction_seconds, cut_off)
-        timer.daemon = True
-        timer.start()
-        try:
-            yield
-        finally:
-            timer.cancel()
+    def _set_deadline(self, smtp: smtplib.SMTP) -> None:
+        """Give one transaction its time: a relay that sends an octet now and then must not hold the worker."""
+        if self._reader is None or smtp.file is not self._reader:
+            self._reader = _Reader(smtp.sock, self.address.timeout_seconds)  # type: ignore[arg-type]  # connected
+            smtp.file = self._reader  # type: ignore[assignment]  # all that smtplib needs of a file
+        self._reader.deadline = time.monotonic() + self.address.transaction_seconds
 
     def _connect(self) -> smtplib.SMTP:
         address = self.address
@@ -195,6 +184,34 @@ class Relay:
 
     def _tls(self) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=self.address.ca_file or None)
+
+
+class _Reader:
+    """Reads reply lines for smtplib, each octet within the timeout and all of them before the deadline (monotonic)."""
+
+    def __init__(self, connection: socket.socket, timeout_seconds: float) -> None:
+        self._connection = connection
+        self._timeout = timeout_seconds
+        self._octets = b""
+        self.deadline = 0.0
+
+    def readline(self, limit: int) -> bytes:
+        """The next line with its end; less at `limit` octets or when the relay has hung up. Raises TimeoutError."""
+        while b"\n" not in self._octets[:limit] and len(self._octets) < limit:
+            left = min(self._timeout, self.deadline - time.monotonic())
+            if left <= 0:
+                raise TimeoutError("the relay takes too long")
+            self._connection.settimeout(left)
+            octets = self._connection.recv(4096)
+            if not octets:
+                break
+            self._octets += octets
+        end = min(self._octets.find(b"\n") + 1 or limit, limit)
+        line, self._octets = self._octets[:end], self._octets[end:]
+        return line
+
+    def close(self) -> None:
+        """Nothing to close: the socket is smtplib's."""
 
 
 @dataclass

@@ -1,10 +1,25 @@
 """What whitelabel tells the apps above it."""
 
+from dataclasses import dataclass
+
 from django.dispatch import Signal
 
-delivery_changed = Signal()
-"""A recipient's fate changed. Sent inside the organization's scope, in the transaction that stores it.
 
-Arguments: `organization_id`, `mail_id` (OutboundMail), `recipient_id`, `address`, `state` (OutboundRecipient.State),
-`status` (enhanced status code, may be empty), `hard` (the mail will never arrive). `sender` is OutboundRecipient.
+@dataclass(frozen=True)
+class DeliveryChange:
+    """A recipient's new fate: its state (OutboundRecipient.State), enhanced status code (may be empty), and whether it is
+    `hard`: the mail will never arrive."""
+
+    mail_id: int
+    recipient_id: int
+    address: str
+    state: str
+    status: str
+    hard: bool
+
+
+delivery_changed = Signal()
+"""Fates of recipients changed. Sent inside the organization's scope, in the transaction that stores them.
+
+Arguments: `organization_id` and `changes`, a tuple of DeliveryChange. `sender` is OutboundRecipient.
 """

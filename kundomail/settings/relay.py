@@ -23,7 +23,11 @@ RELAY_PAUSE_SECONDS = 2
 RELAY_LONGEST_PAUSE_SECONDS = 120
 
 UNDO_SEND_SECONDS: int = env.int("UNDO_SEND_SECONDS", default=10)
-OUTBOX_BATCH = 20  # mails claimed at a time
+OUTBOX_BATCH = 50  # mails claimed at a time
+# Replies of the relay that may wait for a commit together: as many mails may leave twice if a worker is killed and the
+# relay cannot be asked.
+OUTBOX_UNRECORDED_REPLIES = 8
+OUTBOX_UNRECORDED_SECONDS = 0.1
 OUTBOX_BATCH_OCTETS = 32 * 1024 * 1024  # of them in memory at a time
 # How long a worker may be silent before another takes its mails; longer than RELAY_TRANSACTION_SECONDS.
 OUTBOX_LEASE_SECONDS: int = env.int("OUTBOX_LEASE_SECONDS", default=300)

@@ -17,7 +17,7 @@ from whitelabel import keys, outbox_queue, tokens
 from whitelabel.breaker import Breaker
 from whitelabel.delivery import Courier, record_bounce
 from whitelabel.models import OutboundMail, OutboundRecipient
-from whitelabel.signals import delivery_changed
+from whitelabel.signals import DeliveryChange, delivery_changed
 
 pytestmark = pytest.mark.django_db
 
@@ -44,12 +44,12 @@ def courier(relay: FakeRelay) -> Iterator[Courier]:
 
 
 @pytest.fixture
-def news() -> Iterator[list[dict[str, Any]]]:
+def news() -> Iterator[list[DeliveryChange]]:
     """What listeners of delivery_changed are told."""
-    heard: list[dict[str, Any]] = []
+    heard: list[DeliveryChange] = []
 
-    def listen(**told: Any) -> None:
-        heard.append(told)
+    def listen(*, changes: tuple[DeliveryChange, ...], **rest: Any) -> None:
+        heard.extend(changes)
 
     delivery_changed.connect(listen)
     yield heard
@@ -100,7 +100,7 @@ def test_a_refused_recipient_does_not_hold_up_the_others(town, relay, courier, n
     mail = post(town, "gone@example.org", "barry@example.org")
     courier.step()
     assert fate(town.organization, mail) == ("sent", {"gone@example.org": "failed", "barry@example.org": "sent"})
-    assert {(told["address"], told["state"], told["status"], told["hard"]) for told in news} == {
+    assert {(told.address, told.state, told.status, told.hard) for told in news} == {
         ("gone@example.org", "failed", "5.1.1", True),
         ("barry@example.org", "sent", "2.0.0", False),
     }
@@ -145,7 +145,7 @@ def test_after_five_days_of_refusals_people_are_told_why(town, relay, courier, n
         age(mail, timedelta(minutes=75))
     assert fate(town.organization, mail) == ("failed", {"barry@example.org": "failed"})
     assert 90 < tries < 110
-    assert [told["state"] for told in news] == ["delayed", "failed"]
+    assert [told.state for told in news] == ["delayed", "failed"]
     with scope.organization(town.organization):
         recipient = OutboundRecipient.objects.get(mail=mail)
     assert (recipient.status, recipient.reply) == ("4.4.7", LATER.decode())
@@ -205,8 +205,7 @@ def test_a_worker_whose_lease_ran_out_changes_nothing(town, relay, courier, sett
     age(mail, timedelta(seconds=settings.OUTBOX_LEASE_SECONDS + 1))
     courier.step()
     with scope.organization(town.organization):
-        outbox_queue.postpone(late, "too late", unsure=False)
-        outbox_queue.finish(late, "too late")
+        outbox_queue.settle([outbox_queue.Settled(late, 1.0, unsure=False, reply="too late")])
     outbox_queue.release([late])
     assert fate(town.organization, mail)[0] == "sent"
     assert last_reply(town, mail) != "too late"
@@ -327,7 +326,7 @@ def test_a_delivery_report_ends_at_its_recipient(town, relay, courier, news, act
     assert said is not None
     assert (said.state, said.reply) == (state, "no way")
     assert fate(town.organization, mail) == ("sent", {"a@example.org": state, "b@example.org": "sent"})
-    assert [told["hard"] for told in news] == ([hard] if state != "sent" else [])
+    assert [told.hard for told in news] == ([hard] if state != "sent" else [])
 
 
 def test_a_report_is_found_by_the_address_when_only_the_mail_is_known(town, relay, courier) -> None:

@@ -1,15 +1,15 @@
-"""Which inbox an SMTP recipient leads to: one indexed query, never a guess."""
+"""Which inbox an SMTP recipient leads to: one indexed query or what it answered before, never a guess."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from django.db import Error, connection, connections
 from django.utils import timezone
 
+from forwarding.address_book import AddressBook, Entry
 from forwarding.gathering import Gathering
 from forwarding.smtpd import replies
 from forwarding.smtpd.envelope import Found, Recipient, Refused, Resolution, TemporaryFailure
@@ -42,17 +42,6 @@ def refusal_of(kind: RecipientKind) -> Reply:
     return _REFUSALS[kind]
 
 
-@dataclass(frozen=True)
-class _Entry:
-    """A row of ServiceAddress."""
-
-    id: int
-    organization_id: int
-    inbox_id: int | None
-    state: str
-    state_since: datetime
-
-
 class ServiceDirectory:
     """The service addresses in the database, and return paths, which prove themselves."""
 
@@ -65,7 +54,8 @@ class ServiceDirectory:
         self._operator_key = operator_key
         self._token_keys = token_keys
         self._suspension = suspension
-        self._gathering: Gathering[str, _Entry | None] = Gathering(
+        self._book = AddressBook()
+        self._gathering: Gathering[str, Entry | None] = Gathering(
             _look_up,
             name="directory",
             at_most=_KEYS_AT_ONCE,
@@ -82,23 +72,37 @@ class ServiceDirectory:
             address = f"{match.key}@{match.domain}"
             return Found(Recipient(argument, address, token.organization_id, None, None, match.tag))
         if match.kind is RecipientKind.OPERATOR:
-            return self._operator(argument, match, await self._gathering.ask(self._operator_key))
+            return self._operator(argument, match, await self._entry(self._operator_key))
         if match.kind is not RecipientKind.KEY:
             return Refused(refusal_of(match.kind))
-        return self._decide(argument, match, await self._gathering.ask(match.key))
+        return self._decide(argument, match, await self._entry(match.key))
 
     def close(self) -> None:
         """End the threads and their connections."""
         self._gathering.close()
+        self._book.close()
 
-    def _operator(self, argument: str, match: addressing.Recipient, entry: _Entry | None) -> Resolution:
+    def remembers(self, key: str) -> bool:
+        """Whether `key` would be answered from memory."""
+        return self._book.recall(key) is not None
+
+    async def _entry(self, key: str) -> Entry | None:
+        entry = self._book.recall(key)
+        if entry is None:
+            edition = self._book.edition
+            entry = await self._gathering.ask(key)
+            if entry is not None:
+                self._book.remember(key, entry, edition)
+        return entry
+
+    def _operator(self, argument: str, match: addressing.Recipient, entry: Entry | None) -> Resolution:
         """postmaster and abuse are never refused (RFC 5321 section 4.5.1): without an inbox for them, they wait."""
         if entry is None or entry.state != ServiceAddress.State.ACTIVE:
             log.error("mail to %s has no inbox: SMTP_OPERATOR_KEY must name an active service address", match.key)
             return Refused(replies.TEMPORARY_FAILURE)
         return Found(self._recipient(argument, match, entry))
 
-    def _decide(self, argument: str, match: addressing.Recipient, entry: _Entry | None) -> Resolution:
+    def _decide(self, argument: str, match: addressing.Recipient, entry: Entry | None) -> Resolution:
         if entry is None or entry.state == ServiceAddress.State.RETIRED:
             return Refused(replies.UNKNOWN_RECIPIENT)
         if entry.state == ServiceAddress.State.SUSPENDED:
@@ -106,17 +110,17 @@ class ServiceDirectory:
             return Refused(replies.UNKNOWN_RECIPIENT if over else replies.SUSPENDED)
         return Found(self._recipient(argument, match, entry))
 
-    def _recipient(self, argument: str, match: addressing.Recipient, entry: _Entry) -> Recipient:
+    def _recipient(self, argument: str, match: addressing.Recipient, entry: Entry) -> Recipient:
         address = f"{match.key}@{self._mail_domain}"
         return Recipient(argument, address, entry.organization_id, entry.inbox_id, entry.id, match.tag)
 
 
-def _look_up(keys: Sequence[str]) -> list[_Entry | None]:
+def _look_up(keys: Sequence[str]) -> list[Entry | None]:
     """The entry of each key. Raises TemporaryFailure when the database cannot be asked."""
     try:
         with connection.cursor() as cursor:
             cursor.execute(_LOOK_UP, [list(set(keys))])
-            found = {key: _Entry(*row) for key, *row in cursor.fetchall()}
+            found = {key: Entry(*row) for key, *row in cursor.fetchall()}
     except Error as error:
         connection.close()
         raise TemporaryFailure("recipients cannot be looked up") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -16,6 +17,7 @@ from inboxes.models import ServiceAddress
 from organizations import scope
 from tests.support.builders import Town, town
 from tests.support.database import CUT_OFF
+from tests.support.smtp_process import wait_until
 from whitelabel.keys import token_keys
 from whitelabel.tokens import TokenKeys, VerpToken, sign_verp
 
@@ -113,6 +115,36 @@ def test_forged_return_path_is_refused(directory: ServiceDirectory, lillestad: T
     assert code(resolve(directory, f"{forged}@mgeu.lillestad.se")) == "550 5.7.1"
 
 
+def test_change_is_seen_although_the_address_was_just_used(directory: ServiceDirectory, lillestad: Town) -> None:
+    for _ in range(3):
+        assert isinstance(resolve(directory, f"{KEY}@{OURS}"), Found)
+    set_state(lillestad, ServiceAddress.State.RETIRED)
+    wait_until(lambda: isinstance(resolve(directory, f"{KEY}@{OURS}"), Refused), seconds=1)
+    set_state(lillestad, ServiceAddress.State.ACTIVE)
+    assert isinstance(resolve(directory, f"{KEY}@{OURS}"), Found)
+
+
+def test_new_address_is_found_at_once(directory: ServiceDirectory) -> None:
+    assert code(resolve(directory, f"{KEY}@{OURS}")) == "550 5.1.1"
+    town()
+    assert isinstance(resolve(directory, f"{KEY}@{OURS}"), Found)
+
+
+def test_used_address_costs_no_query(directory: ServiceDirectory, lillestad: Town) -> None:
+    wait_until(lambda: is_remembered(directory), seconds=5)
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE inboxes_serviceaddress RENAME TO hidden")
+        try:
+            assert isinstance(resolve(directory, f"{KEY}@{OURS}"), Found)
+        finally:
+            cursor.execute("ALTER TABLE hidden RENAME TO inboxes_serviceaddress")
+
+
+def is_remembered(directory: ServiceDirectory) -> bool:
+    resolve(directory, f"{KEY}@{OURS}")
+    return directory.remembers(KEY)
+
+
 def test_many_lookups_at_once_are_answered_each(directory: ServiceDirectory, lillestad: Town) -> None:
     async def ask() -> list[Resolution]:
         keys = [KEY if number % 2 else f"x{number}.lillestad.se" for number in range(100)]
@@ -125,6 +157,7 @@ def test_lost_database_is_temporary_and_then_over(directory: ServiceDirectory, l
     resolve(directory, f"{KEY}@{OURS}")
     with connection.cursor() as cursor:
         cursor.execute(CUT_OFF)
+    time.sleep(0.3)  # until the process notices that nobody tells it of changes any more
     with pytest.raises(TemporaryFailure):
         resolve(directory, f"{KEY}@{OURS}")
     assert isinstance(resolve(directory, f"{KEY}@{OURS}"), Found)

@@ -57,11 +57,13 @@ _SEPARATOR = re.compile(
     r"|forwarded message|forwarded by .{1,60}|vidarebefordrat meddelande|weitergeleitete nachricht|message transféré"
     r"|mensaje reenviado|mensagem encaminhada|messaggio inoltrato|doorgestuurd bericht|videresendt (?:meddelelse|melding)"
     r"|välitetty viesti|reply message|antwort|appointment|reply above this line.{0,60}|svar(?:a)? ovanför.{0,60}"
-    r")\b.{0,60}?[-_=\s*]*$"
-    r"|\s*(?:begin forwarded message|vidarebefordrat brev|början på vidarebefordrat meddelande"
+    r"|přeposlaná zpráva|preposlaná správa|перенаправлене повідомлення|mesaj redirecționat|mensagem reencaminhada"
+    r"|przesłana wiadomość|továbbított üzenet|iletilen mesaj|edastatud kiri|转发邮件|轉寄郵件"
+    r")\b(?:.{0,60}?[-_=\s*]*$|\s*[-_=]{2,})"
+    r"|\s*(?:begin forwarded message|vidarebefordrat (?:brev|mejl)|början på vidarebefordrat meddelande"
     r"|anfang der weitergeleiteten (?:nachricht|e-mail)|début du (?:message|courriel) (?:réexpédié|transféré)"
     r"|inizio messaggio inoltrato|inicio del mensaje reenviado|início da mensagem (?:reencaminhada|encaminhada)"
-    r"|begin doorgestuurd bericht)\s?:\s*$",
+    r"|begin doorgestuurd bericht|začiatok preposlanej správy|începe mesajul redirecționat|začátek přeposlané zprávy)\s?:\s*$",
     re.IGNORECASE,
 )
 
@@ -81,7 +83,8 @@ _HEADER = re.compile(rf"[\s>|]*\*?_?(?:{_FROM}|{_OTHER})\*?\s?[:：]\*?(?:\s|\*|
 _FROM_HEADER = re.compile(rf"[\s>|]*\*?(?:{_FROM})\*?\s?[:：]", re.IGNORECASE)
 
 _QUOTE = re.compile(r"[ \t]{0,8}(?:[>|»]|\w{1,12}>(?!\S))|[ \t]{0,8}[A-Z]\w{0,11}> ")
-_DELIMITER = re.compile(r"[\s>]{0,8}[-_=+~#*—–‐‑―ᐧ]{2,}\s*$|\s*—\s*$")
+_DELIMITER = re.compile(r"[\s>]{0,8}[-_—–‐‑―ᐧ]{2,}\s*$|\s*—\s*$")
+_UNDERLINE = re.compile(r"\s{0,8}[-–—]{4,}\s*$")
 
 _DEVICES = (
     r"iphone|ipad|ipod|android|blackberry|windows|phone|mobile?|mobil\w*|mobiltelefon|telefon\w*|telefono|téléphone|móvil"
@@ -125,6 +128,11 @@ def kind_of(line: str) -> Line:
 def is_fence(line: str) -> bool:
     """True for the line that opens or closes a block of code."""
     return _FENCE.match(line) is not None
+
+
+def is_underline(line: str) -> bool:
+    """True for a row of dashes, which right below a line of text is the underline of a heading."""
+    return _UNDERLINE.match(line[:LINE_MAXIMUM]) is not None
 
 
 def is_from_header(line: str) -> bool:

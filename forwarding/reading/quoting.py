@@ -34,6 +34,7 @@ def text_ranges(text: str, marks: tuple[Mark, ...], limits: Limits) -> tuple[Tex
 def _classified(lines: list[str], marks: tuple[Mark, ...]) -> list[Line]:
     kinds = [markers.kind_of(line) for line in lines]
     _protect_code(lines, kinds)
+    _protect_headings(lines, kinds)
     _find_attributions(lines, kinds)
     _find_headers(lines, kinds)
     _apply_marks(lines, kinds, marks)
@@ -49,6 +50,13 @@ def _protect_code(lines: list[str], kinds: list[Line]) -> None:
         if (inside or fence) and fences > 1 and kinds[number] is not Line.EMPTY:
             kinds[number] = Line.TEXT
         inside = inside != fence
+
+
+def _protect_headings(lines: list[str], kinds: list[Line]) -> None:
+    """A row of dashes right below text underlines it; below a blank line it may begin a signature."""
+    for number in range(1, len(kinds)):
+        if kinds[number] is Line.DELIMITER and kinds[number - 1] is Line.TEXT and markers.is_underline(lines[number]):
+            kinds[number] = Line.TEXT
 
 
 def _find_attributions(lines: list[str], kinds: list[Line]) -> None:
@@ -162,7 +170,8 @@ class _Folder:
     def _fold_signatures(self, result: list[RangeKind]) -> None:
         """Device lines, and a short block behind a delimiter; both only when the author's text ends there."""
         cut = len(self.kinds)
-        for number in range(len(self.kinds) - 1, -1, -1):
+        first = next((n for n in range(cut) if self.kinds[n] in _WRITTEN and self._shows(n)), cut)
+        for number in range(cut - 1, first, -1):
             kind = self.kinds[number]
             if kind in _QUOTED:
                 cut = number

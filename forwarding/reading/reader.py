@@ -185,7 +185,7 @@ def _protection(root: Part, body: Body) -> Protection:
     if root.content_type == "multipart/encrypted":
         return "encrypted"
     if root.content_type in ("application/pkcs7-mime", "application/x-pkcs7-mime"):
-        return "signed" if root.kind.get("smime-type").lower() == "signed-data" else "encrypted"
+        return "signed" if root.is_multipart or root.kind.get("smime-type").lower() == "signed-data" else "encrypted"
     match = _PGP_MESSAGE.search(body.text[:10_000])
     if match is None:
         return ""

@@ -6,14 +6,16 @@ bound, keeps the octets exact, and hands the rest on as one part when a limit is
 """
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from forwarding.reading.cms import signed_content
 from forwarding.reading.header_block import Fields, split_header
 from forwarding.reading.limits import Limits
 from forwarding.reading.parameters import Parameterized, content_type, parse_parameterized
 from forwarding.reading.transfer import decode_transfer
 
 _GUESS = re.compile(rb"(?:^|\n)--([^\s-][^\r\n]{0,69}?|-{1,30}[^\r\n-][^\r\n]{0,60}?)[ \t]*\r?\n(?=[Cc]ontent-)")
+_OPAQUE_SIGNATURES = ("application/pkcs7-mime", "application/x-pkcs7-mime")
 _DELIMITER_PADDING = 200  # octets of white space a delimiter line may end with
 
 
@@ -83,6 +85,9 @@ class _Builder:
         return Part(self.raw, start, body, end, fields, kind, disposition, _encoding(fields))
 
     def expand(self, part: Part, depth: int) -> None:
+        if part.content_type in _OPAQUE_SIGNATURES and depth < self.limits.mime_depth:
+            self._open_signature(part, depth)
+            return
         if not part.content_type.startswith("multipart/"):
             return
         if depth >= self.limits.mime_depth:
@@ -98,6 +103,22 @@ class _Builder:
                 self._leave(part, start, ranges[-1][1])
                 return
             self._child(part, start, end, default, depth, position)
+
+    def _open_signature(self, part: Part, depth: int) -> None:
+        """An opaque S/MIME signature holds the mail itself: it becomes a child, the signature stays a leaf beside it."""
+        if part.kind.get("smime-type").lower() not in ("signed-data", ""):
+            return
+        inner = signed_content(part.octets())
+        if inner is None:
+            return
+        builder = _Builder(inner, self.limits)
+        builder.parts = self.parts
+        fields, body = split_header(inner, 0, len(inner), self.limits, part=True)
+        child = builder.part(fields, 0, body, len(inner), "text/plain")
+        builder.expand(child, depth + 1)
+        self.parts = builder.parts
+        self.defects += builder.defects
+        part.children = [child, replace(part, children=[])]
 
     def _child(self, part: Part, start: int, end: int, default: str, depth: int, position: int) -> None:
         fields, body = split_header(self.raw, start, end, self.limits, part=True)

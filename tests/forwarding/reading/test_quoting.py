@@ -64,6 +64,7 @@ def test_an_attribution_in_any_language_begins_the_quote(attribution: str) -> No
         "От: Anna\nОтправлено: понедельник\nКому: Jobb\nТема: Вопрос",
         "发件人: Anna\n发送时间: 2024年2月5日\n收件人: Jobb\n主题: 问题",
         "---------- Forwarded message ---------\nFrom: Anna <anna@example.se>\nDate: Mon\nSubject: x",
+        "----- Vidarebefordrat meddelande ----- Från: Anna <anna@example.se>Till: Jobb",
         "Vidarebefordrat brev:\n\nFrån: Anna <anna@example.se>\nÄmne: Fråga\nDatum: 5 februari 2024",
     ],
 )
@@ -92,6 +93,7 @@ def test_text_behind_the_quote_stays_visible() -> None:
         "---------- Forwarded message ---------\nFrom: Anna <a@x.se>\nDate: Mon\nSubject: x\n\nVidarebefordrad text.\n",
         "Sent from my iPhone\n",
         "-- \nAnna\n",
+        "________________________________\nFrån: Anna\nSkickat: måndag\nTill: Jobb\nÄmne: x\n\nVidarebefordrad text.\n",
     ],
 )
 def test_where_nothing_would_be_left_nothing_is_folded(text: str) -> None:
@@ -127,6 +129,8 @@ def test_signatures_are_folded(signature: str) -> None:
         "Skickat från min dator, eftersom mobilen inte fungerar.\nHälsningar",
         "Frågor:\nFrån: Lillestad\nTill: Storstad\nkör bussen då?",
         "a -- b",
+        "Ny anmälan:\n=====\nNamn: Anna\nTelefon: 070",
+        "Rubrik\n------\nText under rubriken.",
     ],
 )
 def test_the_authors_own_words_are_not_taken_for_quotes_or_signatures(text: str) -> None:

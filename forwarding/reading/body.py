@@ -16,6 +16,7 @@ _MEDIA = ("image/", "audio/", "video/")
 _HTML_START = re.compile(r"\s{0,200}(?:<!doctype html|<html|<head|<body)\b", re.IGNORECASE)
 _WORD = re.compile(r"\w+")
 _TAG = re.compile(r"<[^<>]*>")
+_FRAGMENT_START = re.compile(r"\s{0,200}<(?:div|p|table|span|center|meta|style|br|h[1-6])\b[^<>]*>", re.IGNORECASE)
 _LINK = re.compile(r"(?:https?://|mailto:|www\.)[^\s<>\"]+", re.IGNORECASE)
 _READABLE = re.compile(rb"[\t\x20-\x7e]{6,}")
 _READABLE_OCTETS = 65_536
@@ -229,7 +230,7 @@ class _BodyReader:
         if decoded.overruled:
             self.defects.append("charset_overruled")
         text = pg_text(decoded.text)
-        if not is_html and _HTML_START.match(text):
+        if not is_html and (_HTML_START.match(text) or ("content-type" not in part.fields and _is_fragment(text))):
             return text, True
         if part.kind.get("format").lower() == "flowed" and not is_html:
             text = unflow(text, delete_space=part.kind.get("delsp").lower() == "yes")
@@ -253,6 +254,11 @@ def _is_better(from_html: str, text: str) -> bool:
 def _covers(whole: Counter[str], part: Counter[str]) -> bool:
     """True when nearly all words of `part` are in `whole`."""
     return (whole & part).total() >= _SAME * part.total()
+
+
+def _is_fragment(text: str) -> bool:
+    """True for HTML without its outer elements; only asked where no type is declared."""
+    return _FRAGMENT_START.match(text) is not None and text.rstrip().endswith(">")
 
 
 def _as_html(text: str) -> str:

@@ -48,6 +48,11 @@ def test_html_under_a_plain_label_is_seen() -> None:
     assert read.html is not None
 
 
+def test_html_without_any_declared_type_is_seen() -> None:
+    assert read_mail(mail(b"<div>Hej</div>")).html == "<div>Hej</div>"
+    assert read_mail(mail(b"<div>Hej</div>", b"Content-Type: text/plain")).html is None
+
+
 def test_plain_text_that_mentions_tags_stays_plain() -> None:
     assert read_mail(mail(b"How do I write <b> in HTML?")).html is None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils.text import get_valid_filename
 from django.views.decorators.http import require_GET
@@ -11,27 +11,30 @@ from conversations.models import Message
 from forwarding.models import Delivery, RawMail
 from forwarding.reading import read_headers
 from organizations.models import record
+from organizations.requests import MemberRequest
 
 FILE_NAME_CHARACTERS = 60
 
 
 @require_GET
-def original(request: HttpRequest, organization_slug: str, pk: int) -> HttpResponse:
+def original(request: MemberRequest, organization_slug: str, pk: int) -> HttpResponse:
     """Download the mail exactly as it was received."""
     message, raw = _received(pk)
-    record("message.downloaded", message, actor=request.user)  # type: ignore[arg-type]  # members only get here
+    record("message.downloaded", message, actor=request.user)
     response = HttpResponse(raw, content_type="message/rfc822")
     name = get_valid_filename(message.subject[:FILE_NAME_CHARACTERS] or "mail")
-    response.headers["Content-Disposition"] = f'attachment; filename="{name.encode("ascii", "ignore").decode() or "mail"}.eml"'
+    response.headers["Content-Disposition"] = (
+        f'attachment; filename="{name.encode("ascii", "ignore").decode() or "mail"}.eml"'
+    )
     response.headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
     return response
 
 
 @require_GET
-def headers(request: HttpRequest, organization_slug: str, pk: int) -> HttpResponse:
+def headers(request: MemberRequest, organization_slug: str, pk: int) -> HttpResponse:
     """Show the header of the mail, and the ways it was delivered to us."""
     message, raw = _received(pk)
-    record("message.headers_viewed", message, actor=request.user)  # type: ignore[arg-type]  # members only get here
+    record("message.headers_viewed", message, actor=request.user)
     deliveries = Delivery.objects.filter(message=message).order_by("received_at")
     context = {"message": message, "headers": read_headers(raw).headers, "deliveries": deliveries}
     return render(request, "forwarding/headers.html", context)

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST
 from inboxes.models import Inbox
 from organizations.models import Event
 from organizations.permissions import admin_required
+from organizations.requests import MemberRequest
 from whitelabel import activation, claims, links, record_export, schedule
 from whitelabel.models import SenderAddress, SenderDomain
 from whitelabel.presenting import event_text, records_page
@@ -26,18 +27,18 @@ EXPORTS = {
 HISTORY_ROWS = 20
 
 
-def sender(request: HttpRequest, organization_slug: str, inbox: int) -> HttpResponse:
+def sender(request: MemberRequest, organization_slug: str, inbox: int) -> HttpResponse:
     """The whole page. Admins who open it start the domain's claim; agents read."""
     found = get_object_or_404(Inbox, pk=inbox)
     claim = SenderDomain.objects.filter(domain=found.domain).first()
-    if claim is None and request.membership.is_admin:  # type: ignore[attr-defined]
-        claim = claims.start(found.domain, actor=request.user)  # type: ignore[arg-type]  # members only get here
+    if claim is None and request.membership.is_admin:
+        claim = claims.start(found.domain, actor=request.user)
     if claim is not None:
         schedule.watch(claim)
     return render(request, "inboxes/sender.html", _context(request, found, claim))
 
 
-def records(request: HttpRequest, organization_slug: str, inbox: int) -> HttpResponse:
+def records(request: MemberRequest, organization_slug: str, inbox: int) -> HttpResponse:
     """The part of the page that changes by itself: 204 while it has not, and a sign of life from the open page."""
     found, claim = _claimed(inbox)
     schedule.watch(claim)
@@ -48,7 +49,7 @@ def records(request: HttpRequest, organization_slug: str, inbox: int) -> HttpRes
 
 
 @require_POST
-def check(request: HttpRequest, organization_slug: str, inbox: int) -> HttpResponse:
+def check(request: MemberRequest, organization_slug: str, inbox: int) -> HttpResponse:
     """Check now."""
     found, claim = _claimed(inbox)
     if not schedule.check_soon(claim):
@@ -58,7 +59,7 @@ def check(request: HttpRequest, organization_slug: str, inbox: int) -> HttpRespo
 
 @require_POST
 @admin_required
-def activate(request: HttpRequest, organization_slug: str, inbox: int) -> HttpResponse:
+def activate(request: MemberRequest, organization_slug: str, inbox: int) -> HttpResponse:
     """Ask for activation; the next check decides and the page shows the outcome."""
     found, claim = _claimed(inbox)
     version = request.POST.get("record_version", "")
@@ -66,7 +67,7 @@ def activate(request: HttpRequest, organization_slug: str, inbox: int) -> HttpRe
         activation.request(
             claim,
             found.address,
-            actor=request.user,  # type: ignore[arg-type]  # members only get here
+            actor=request.user,
             record_version=int(version) if version.isdigit() else 0,
         )
     except activation.ActivationRefused as refused:
@@ -76,17 +77,17 @@ def activate(request: HttpRequest, organization_slug: str, inbox: int) -> HttpRe
 
 @require_POST
 @admin_required
-def deactivate(request: HttpRequest, organization_slug: str, inbox: int) -> HttpResponse:
+def deactivate(request: MemberRequest, organization_slug: str, inbox: int) -> HttpResponse:
     """Go back to the service address."""
     found, _claim = _claimed(inbox)
     address = get_object_or_404(SenderAddress, address=found.address, activated_at__isnull=False)
-    claims.deactivate(address, actor=request.user)  # type: ignore[arg-type]  # members only get here
+    claims.deactivate(address, actor=request.user)
     text = _("New mail from %(inbox)s leaves from %(address)s again.")
     messages.success(request, text % {"inbox": found.name, "address": found.service_address})
     return redirect("inboxes:sender", organization_slug, found.pk)
 
 
-def export(request: HttpRequest, organization_slug: str, inbox: int, form: str) -> HttpResponse:
+def export(request: MemberRequest, organization_slug: str, inbox: int, form: str) -> HttpResponse:
     """Download the records as zone file lines, CSV or plain text."""
     _found, claim = _claimed(inbox)
     if form not in EXPORTS:
@@ -99,10 +100,10 @@ def export(request: HttpRequest, organization_slug: str, inbox: int, form: str) 
 
 @require_POST
 @admin_required
-def create_link(request: HttpRequest, organization_slug: str, inbox: int) -> HttpResponse:
+def create_link(request: MemberRequest, organization_slug: str, inbox: int) -> HttpResponse:
     """Make a link for IT; it is shown this once."""
     found, claim = _claimed(inbox)
-    link, token = links.create(claim, actor=request.user)  # type: ignore[arg-type]  # members only get here
+    link, token = links.create(claim, actor=request.user)
     context = _context(request, found, claim) | {
         "new_link": settings.SITE_URL + links.path(token),
         "new_link_row": link,
@@ -112,10 +113,10 @@ def create_link(request: HttpRequest, organization_slug: str, inbox: int) -> Htt
 
 @require_POST
 @admin_required
-def revoke_link(request: HttpRequest, organization_slug: str, inbox: int, pk: int) -> HttpResponse:
+def revoke_link(request: MemberRequest, organization_slug: str, inbox: int, pk: int) -> HttpResponse:
     """Close a link for IT."""
     found, claim = _claimed(inbox)
-    links.revoke(claim, pk, actor=request.user)  # type: ignore[arg-type]  # members only get here
+    links.revoke(claim, pk, actor=request.user)
     return redirect("inboxes:sender", organization_slug, found.pk)
 
 
@@ -124,7 +125,7 @@ def _claimed(inbox: int) -> tuple[Inbox, SenderDomain]:
     return found, get_object_or_404(SenderDomain, domain=found.domain)
 
 
-def _context(request: HttpRequest, inbox: Inbox, claim: SenderDomain | None) -> dict[str, Any]:
+def _context(request: MemberRequest, inbox: Inbox, claim: SenderDomain | None) -> dict[str, Any]:
     own = SenderAddress.objects.select_related("activated_by").filter(address=inbox.address).first()
     shared = Inbox.objects.filter(address__endswith=f"@{inbox.domain}").order_by("name").values_list("name", flat=True)
     return {
@@ -137,7 +138,7 @@ def _context(request: HttpRequest, inbox: Inbox, claim: SenderDomain | None) -> 
         "shared": list(shared),
         "links": links.open_links(claim) if claim else [],
         "history": _history(claim, own),
-        "may_edit": request.membership.is_admin,  # type: ignore[attr-defined]
+        "may_edit": request.membership.is_admin,
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 
@@ -12,9 +12,10 @@ from inboxes.forms import GeneralForm, NewInboxForm, SignatureForm
 from inboxes.models import Inbox, ServiceAddress
 from organizations.models import record
 from organizations.permissions import admin_required
+from organizations.requests import MemberRequest
 
 
-def index(request: HttpRequest, organization_slug: str) -> HttpResponse:
+def index(request: MemberRequest, organization_slug: str) -> HttpResponse:
     """Every inbox of the organization with the address to forward to."""
     inboxes = Inbox.objects.order_by("name", "id").only("id", "organization_id", "name", "address", "last_received_at")
     keys = ServiceAddress.objects.filter(state=ServiceAddress.State.ACTIVE, is_primary=True).only(
@@ -26,12 +27,12 @@ def index(request: HttpRequest, organization_slug: str) -> HttpResponse:
 
 
 @admin_required
-def new(request: HttpRequest, organization_slug: str) -> HttpResponse:
+def new(request: MemberRequest, organization_slug: str) -> HttpResponse:
     """Make an inbox; the next page shows the address to forward to."""
     form = NewInboxForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
-            inbox = create_inbox(form.cleaned_data["address"], form.cleaned_data["name"], actor=request.user)  # type: ignore[arg-type]
+            inbox = create_inbox(form.cleaned_data["address"], form.cleaned_data["name"], actor=request.user)
         except InboxRefused as refused:
             form.add_error("address", str(refused))
         else:
@@ -39,7 +40,7 @@ def new(request: HttpRequest, organization_slug: str) -> HttpResponse:
     return render(request, "inboxes/new.html", {"form": form, "first": not Inbox.objects.exists()})
 
 
-def receive(request: HttpRequest, organization_slug: str, inbox: int) -> HttpResponse:
+def receive(request: MemberRequest, organization_slug: str, inbox: int) -> HttpResponse:
     """Send & receive: where to forward mail, how to set that up, and which address answers leave from."""
     found = get_object_or_404(Inbox, pk=inbox)
     service_address = found.service_address
@@ -52,19 +53,19 @@ def receive(request: HttpRequest, organization_slug: str, inbox: int) -> HttpRes
 
 
 @admin_required
-def general(request: HttpRequest, organization_slug: str, inbox: int) -> HttpResponse:
+def general(request: MemberRequest, organization_slug: str, inbox: int) -> HttpResponse:
     """Rename the inbox."""
     return _edit(request, organization_slug, inbox, GeneralForm, "inboxes/general.html", "inboxes:general")
 
 
 @admin_required
-def signature(request: HttpRequest, organization_slug: str, inbox: int) -> HttpResponse:
+def signature(request: MemberRequest, organization_slug: str, inbox: int) -> HttpResponse:
     """Edit the common signature."""
     return _edit(request, organization_slug, inbox, SignatureForm, "inboxes/signature.html", "inboxes:signature")
 
 
 def _edit(
-    request: HttpRequest,
+    request: MemberRequest,
     organization_slug: str,
     inbox: int,
     form_class: type[GeneralForm] | type[SignatureForm],
@@ -75,7 +76,7 @@ def _edit(
     form = form_class(request.POST or None, instance=found)
     if request.method == "POST" and form.is_valid():
         form.save()
-        record("inbox.changed", found, actor=request.user, fields=form.changed_data)  # type: ignore[arg-type]
+        record("inbox.changed", found, actor=request.user, fields=form.changed_data)
         messages.success(request, _("Saved."))
         return redirect(url_name, organization_slug, inbox)
     return render(request, template, {"inbox": found, "form": form})

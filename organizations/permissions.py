@@ -7,8 +7,9 @@ from functools import wraps
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+
+from organizations.requests import MemberRequest
 
 View = Callable[..., HttpResponseBase]
 
@@ -17,8 +18,8 @@ def admin_required(view: View) -> View:
     """Only admins of the organization in the URL; agents get 403 with an explanation."""
 
     @wraps(view)
-    def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        if not request.membership.is_admin:  # type: ignore[attr-defined]  # set by OrganizationMiddleware
+    def checked(request: MemberRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if not request.membership.is_admin:
             raise PermissionDenied
         return view(request, *args, **kwargs)
 

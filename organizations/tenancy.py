@@ -22,25 +22,41 @@ class QueueManager(models.Manager[M]):
     """All rows that row-level security lets through: inside `scope.queue()` those of every organization."""
 
 
+class OrganizationField(models.ForeignKey):
+    """The organization a row belongs to, filled from the open scope. Migrations see an ordinary foreign key."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs |= {
+            "to": "organizations.Organization",
+            "on_delete": models.CASCADE,
+            "db_index": False,
+            "related_name": "+",
+        }
+        super().__init__(**kwargs)
+
+    def get_default(self) -> int:
+        """The open scope's organization. Raises scope.NoOrganization outside of a scope."""
+        return scope.current_id()
+
+    def deconstruct(self) -> Any:
+        name, _path, args, kwargs = super().deconstruct()
+        return name, "django.db.models.ForeignKey", args, kwargs
+
+
 class TenantModel(models.Model):
-    """Base of every tenant table. `organization` is filled from the open scope.
+    """Base of every tenant table. A model with another manager names `objects = OrganizationManager()` before it.
 
     Foreign keys between tenant tables are `TenantForeignKey`; the migration that creates the table ends with
     `organizations.rls.ProtectTable`, which adds the policies and the composite foreign keys.
     """
 
-    organization = models.ForeignKey(
-        "organizations.Organization",
-        on_delete=models.CASCADE,
-        default=scope.current_id,
-        db_index=False,
-        related_name="+",
-    )
+    organization = OrganizationField()
 
     objects = OrganizationManager()
 
     class Meta:
         abstract = True
+        # Related objects and saves go through the scoped manager too.
         base_manager_name = "objects"
 
 

@@ -20,12 +20,13 @@ from organizations.forms import InvitationForm, OrganizationForm, ProfileForm, R
 from organizations.middleware import LANGUAGE_SESSION_KEY
 from organizations.models import Invitation, Membership, User, record
 from organizations.permissions import admin_required
+from organizations.requests import MemberRequest, PersonRequest
 
 
 @login_required
-def home(request: HttpRequest) -> HttpResponse:
+def home(request: PersonRequest) -> HttpResponse:
     """Go to the only organization, choose among several, or found the first one."""
-    memberships = founding.memberships_of(request.user)  # type: ignore[arg-type]  # login_required
+    memberships = founding.memberships_of(request.user)
     if len(memberships) == 1:
         return redirect("conversations:dashboard", memberships[0].organization.slug)
     if not memberships:
@@ -49,17 +50,17 @@ def set_language_preference(request: HttpRequest) -> HttpResponse:
 
 
 @login_required
-def new_organization(request: HttpRequest) -> HttpResponse:
+def new_organization(request: PersonRequest) -> HttpResponse:
     """Found an organization; its first inbox is made on the next page."""
     form = OrganizationForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        organization = founding.found_organization(form.cleaned_data["name"], request.user)  # type: ignore[arg-type]
+        organization = founding.found_organization(form.cleaned_data["name"], request.user)
         return redirect("inboxes:new", organization.slug)
-    first = not founding.memberships_of(request.user)  # type: ignore[arg-type]
+    first = not founding.memberships_of(request.user)
     return render(request, "organizations/new.html", {"form": form, "first": first})
 
 
-def profile(request: HttpRequest, organization_slug: str) -> HttpResponse:
+def profile(request: MemberRequest, organization_slug: str) -> HttpResponse:
     """The person's own name, title, signature, language and shortcuts."""
     form = ProfileForm(request.POST or None, instance=request.user)
     if request.method == "POST" and form.is_valid():
@@ -71,13 +72,13 @@ def profile(request: HttpRequest, organization_slug: str) -> HttpResponse:
 
 
 @admin_required
-def members(request: HttpRequest, organization_slug: str) -> HttpResponse:
+def members(request: MemberRequest, organization_slug: str) -> HttpResponse:
     """Who belongs to the organization; invite colleagues."""
     form = InvitationForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         invitation, token = founding.invite(
             form.cleaned_data["email"], form.cleaned_data["role"], invited_by=request.user
-        )  # type: ignore[arg-type]
+        )
         _mail_invitation(request, invitation, token)
         messages.success(request, _("An invitation was sent to %(email)s.") % {"email": invitation.email})
         return redirect("organizations:members", organization_slug)
@@ -92,7 +93,7 @@ def members(request: HttpRequest, organization_slug: str) -> HttpResponse:
 
 @require_POST
 @admin_required
-def change_member(request: HttpRequest, organization_slug: str, pk: int) -> HttpResponse:
+def change_member(request: MemberRequest, organization_slug: str, pk: int) -> HttpResponse:
     """Change a member's role, or take the membership away. An organization keeps at least one admin."""
     membership = get_object_or_404(Membership, pk=pk)
     form = RoleForm(request.POST)
@@ -101,17 +102,17 @@ def change_member(request: HttpRequest, organization_slug: str, pk: int) -> Http
         if role != Membership.Role.ADMIN and _is_last_admin(membership):
             messages.error(request, _("The organization needs at least one admin. Make somebody else admin first."))
         elif role == RoleForm.REMOVE:
-            record("member.removed", membership, actor=request.user, user=membership.user_id)  # type: ignore[arg-type]
+            record("member.removed", membership, actor=request.user, user=membership.user_id)
             membership.delete()
         else:
             Membership.objects.filter(pk=pk).update(role=role)
-            record("member.role", membership, actor=request.user, role=role)  # type: ignore[arg-type]
+            record("member.role", membership, actor=request.user, role=role)
     return redirect("organizations:members", organization_slug)
 
 
 @require_POST
 @admin_required
-def withdraw_invitation(request: HttpRequest, organization_slug: str, pk: int) -> HttpResponse:
+def withdraw_invitation(request: MemberRequest, organization_slug: str, pk: int) -> HttpResponse:
     """Take an open invitation back."""
     get_object_or_404(Invitation, pk=pk, accepted_at=None).delete()
     return redirect("organizations:members", organization_slug)
@@ -142,11 +143,11 @@ def _is_last_admin(membership: Membership) -> bool:
     return membership.is_admin and not others.exists()
 
 
-def _mail_invitation(request: HttpRequest, invitation: Invitation, token: str) -> None:
+def _mail_invitation(request: MemberRequest, invitation: Invitation, token: str) -> None:
     context = {
         "link": settings.SITE_URL + reverse("invitation", args=[token]),
         "inviter": request.user,
-        "organization": request.organization,  # type: ignore[attr-defined]
+        "organization": request.organization,
     }
     subject = render_to_string("organizations/mail/invitation_subject.txt", context).strip()
     body = render_to_string("organizations/mail/invitation.txt", context)

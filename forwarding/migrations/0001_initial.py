@@ -1,7 +1,7 @@
 import django.db.models.deletion
-import organizations.scope
-import organizations.tenancy
 from django.db import migrations, models
+
+import organizations.tenancy
 
 
 class Migration(migrations.Migration):
@@ -26,7 +26,6 @@ class Migration(migrations.Migration):
                     "organization",
                     models.ForeignKey(
                         db_index=False,
-                        default=organizations.scope.current_id,
                         on_delete=django.db.models.deletion.CASCADE,
                         related_name="+",
                         to="organizations.organization",
@@ -100,7 +99,6 @@ class Migration(migrations.Migration):
                     "organization",
                     models.ForeignKey(
                         db_index=False,
-                        default=organizations.scope.current_id,
                         on_delete=django.db.models.deletion.CASCADE,
                         related_name="+",
                         to="organizations.organization",

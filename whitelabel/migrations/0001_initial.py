@@ -1,8 +1,8 @@
 import django.db.models.deletion
-import organizations.scope
-import organizations.tenancy
 from django.conf import settings
 from django.db import migrations, models
+
+import organizations.tenancy
 
 
 class Migration(migrations.Migration):
@@ -53,7 +53,6 @@ class Migration(migrations.Migration):
                     "organization",
                     models.ForeignKey(
                         db_index=False,
-                        default=organizations.scope.current_id,
                         on_delete=django.db.models.deletion.CASCADE,
                         related_name="+",
                         to="organizations.organization",
@@ -96,7 +95,6 @@ class Migration(migrations.Migration):
                     "organization",
                     models.ForeignKey(
                         db_index=False,
-                        default=organizations.scope.current_id,
                         on_delete=django.db.models.deletion.CASCADE,
                         related_name="+",
                         to="organizations.organization",
@@ -128,7 +126,6 @@ class Migration(migrations.Migration):
                     "organization",
                     models.ForeignKey(
                         db_index=False,
-                        default=organizations.scope.current_id,
                         on_delete=django.db.models.deletion.CASCADE,
                         related_name="+",
                         to="organizations.organization",
@@ -200,7 +197,6 @@ class Migration(migrations.Migration):
                     "organization",
                     models.ForeignKey(
                         db_index=False,
-                        default=organizations.scope.current_id,
                         on_delete=django.db.models.deletion.CASCADE,
                         related_name="+",
                         to="organizations.organization",
@@ -241,7 +237,6 @@ class Migration(migrations.Migration):
                     "organization",
                     models.ForeignKey(
                         db_index=False,
-                        default=organizations.scope.current_id,
                         on_delete=django.db.models.deletion.CASCADE,
                         related_name="+",
                         to="organizations.organization",
@@ -275,7 +270,6 @@ class Migration(migrations.Migration):
                     "organization",
                     models.ForeignKey(
                         db_index=False,
-                        default=organizations.scope.current_id,
                         on_delete=django.db.models.deletion.CASCADE,
                         related_name="+",
                         to="organizations.organization",

@@ -84,14 +84,23 @@ class Hub:
         with self._lock:
             self._subscriptions.discard(subscription)
 
+    def _is_wanted(self) -> bool:
+        """Whether anybody listens; otherwise the thread ends, and the next subscription starts another."""
+        with self._lock:
+            if self._subscriptions:
+                return True
+            self._thread = None
+            return False
+
     def _listen(self) -> None:
         while True:
             try:
                 with wakeups.Listener(wakeups.LIVE) as listener:
                     self._broadcast({"kind": "reload"})  # whatever was missed while not listening
-                    while True:
+                    while self._is_wanted():
                         for _, hint in listener.wait(LISTEN_SECONDS):
                             self._broadcast(hint)
+                    return
             except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
                 log.warning("live hints interrupted: %s", type(error).__name__)
                 time.sleep(RECONNECT_SECONDS)
@@ -100,8 +109,12 @@ class Hub:
         with self._lock:
             subscriptions = list(self._subscriptions)
         for subscription in subscriptions:
-            if hint.get("organization") in (None, subscription.organization_id):
+            if hint.get("organization") not in (None, subscription.organization_id):
+                continue
+            try:
                 subscription.offer(hint)
+            except RuntimeError:  # its event loop was closed before it could unsubscribe
+                self.unsubscribe(subscription)
 
 
 hub = Hub()

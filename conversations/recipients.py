@@ -9,7 +9,7 @@ RECIPIENTS_MAX = 200
 _NEEDS_QUOTES = re.compile(r'[,;:"<>()@\[\]\\]')
 # Between recipients: comma, semicolon or line break, outside of quotation marks.
 _PART = re.compile(r'(?:"[^"]*"|[^",;\n])+')
-_NAMED = re.compile(r"(?P<name>(?:"[^"]*"|[^<>"])*)<(?P<address>[^<>]*)>\s*")
+_NAMED = re.compile(r'(?P<name>(?:"[^"]*"|[^<>"])*)<(?P<address>[^<>]*)>\s*')
 _ADDRESS = re.compile(r'[^\s@<>"(),;:\\\[\]]+@[^\s@<>"(),;:\\\[\]]+\.[^\s@<>"(),;:\\\[\]]+')
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from django.test import Client
 
 from organizations.models import User
 from tests.support import builders
+from tests.support.web import wait_until_nobody_listens
 
 
 def signed_in(user: User) -> Client:
@@ -17,6 +19,13 @@ def signed_in(user: User) -> Client:
     client = Client()
     client.force_login(user, backend=settings.AUTHENTICATION_BACKENDS[0])
     return client
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quiet_database(django_db_setup: Any) -> Iterator[None]:
+    """The test database is dropped at the end: by then nobody may listen to it any more."""
+    yield
+    wait_until_nobody_listens()
 
 
 @pytest.fixture

@@ -4,10 +4,18 @@ Every reader runs in this process over the same octets; the table gives faults, 
 come with the corpora, and processor time a mail. Readers that are not installed are left out.
 """
 
+import email
+import logging
 import sys
+from collections.abc import Callable
 
+from flufl.bounce import all_failures
+
+from forwarding.bounces import read_bounces
+from forwarding.reading import read_mail
 from tests.forwarding.reading.corpora import cases, figures
 from tests.forwarding.reading.corpora.readers import Reader, available
+from tests.forwarding.test_bounce_corpus import expected_recipients, mails_of_people
 
 ROWS = (
     "mails",
@@ -25,6 +33,7 @@ ROWS = (
     "CPU ms 99th percentile",
     "CPU ms maximum",
 )
+BOUNCE_ROWS = ("delivery reports", "recognised", "all recipients right", "people's mails taken for reports")
 
 
 def column(reader: Reader) -> list[str]:
@@ -51,14 +60,41 @@ def column(reader: Reader) -> list[str]:
     ]
 
 
-def table(columns: dict[str, list[str]]) -> str:
+def table(columns: dict[str, list[str]], rows: tuple[str, ...]) -> str:
     """The columns as a Markdown table, one row a figure."""
     lines = ["| | " + " | ".join(columns) + " |", "|---|" + "---:|" * len(columns)]
     lines += [
         f"| {row} | " + " | ".join(values[number] for values in columns.values()) + " |"
-        for number, row in enumerate(ROWS)
+        for number, row in enumerate(rows)
     ]
     return "\n".join(lines)
+
+
+def recipients_by_us(raw: bytes) -> set[str]:
+    """Failed recipients as this project reads them."""
+    return {bounce.recipient.lower() for bounce in read_bounces(raw, read_mail(raw), None)}
+
+
+def recipients_by_flufl(raw: bytes) -> set[str]:
+    """Failed recipients as flufl.bounce reads them; none where it raises."""
+    try:
+        temporary, permanent = all_failures(email.message_from_bytes(raw))
+    except Exception:  # noqa: BLE001 - it raises IndexError and others on malformed mail, which counts as not recognised
+        return set()
+    return {found.decode("latin-1").lower() for found in {*temporary, *permanent}}
+
+
+def bounce_column(read: Callable[[bytes], set[str]]) -> list[str]:
+    """Reports recognised and right, and people's mails taken for reports."""
+    wanted = expected_recipients()
+    found = {path: read(path.read_bytes()) for path in wanted}
+    people = mails_of_people()
+    return [
+        str(len(wanted)),
+        f"{sum(bool(one) for one in found.values()) / len(wanted):.1%}",
+        f"{sum(found[path] == recipients for path, recipients in wanted.items()) / len(wanted):.1%}",
+        f"{sum(bool(read(path.read_bytes())) for path in people)} of {len(people)}",
+    ]
 
 
 def main() -> int:
@@ -70,7 +106,11 @@ def main() -> int:
     for name in ("mail-parser", "fast-mail-parser"):
         if name not in readers:
             print(f"{name} is not installed and left out.")
-    print(table({name: column(reader) for name, reader in readers.items()}))
+    print(table({name: column(reader) for name, reader in readers.items()}, ROWS))
+    print()
+    logging.getLogger("flufl.bounce").setLevel(logging.CRITICAL + 1)  # it reports each of its own faults
+    bounces = {"KundoMail": recipients_by_us, "flufl.bounce": recipients_by_flufl}
+    print(table({name: bounce_column(read) for name, read in bounces.items()}, BOUNCE_ROWS))
     return 0
 
 

@@ -36,13 +36,17 @@ def lines(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     file = part(b"%PDF", "application/pdf; name=cv.pdf", encoding="base64")
     (folder / "inner" / "b.eml").write_bytes(multipart(part("<p>Räk</p>", "text/html; charset=utf-8"), file))
     (folder / "inner" / "c.eml").write_bytes(b"\xff\x00junk")
+    status = "Reporting-MTA: dns; mx.example.se\r\n\r\nFinal-Recipient: rfc822; bo@example.se\r\nAction: failed\r\nStatus: 5.1.1\r\n"
+    original = part("Message-ID: <7@lillestad.se>\r\nSubject: Hej\r\n", "text/rfc822-headers")
+    report = multipart(part("Sorry."), part(status, "message/delivery-status"), original, subtype="report")
+    (folder / "inner" / "d.eml").write_bytes(report.replace(b"anna@example.se", b"mailer-daemon@example.se"))
     done = read_mail_command(folder)
     assert (done.returncode, done.stderr) == (0, "")
     return {Path(line["path"]).name: line for line in map(json.loads, done.stdout.splitlines())}
 
 
 def test_every_file_of_a_folder_is_read(lines: dict[str, Any]) -> None:
-    assert sorted(lines) == ["a.eml", "b.eml", "c.eml"]
+    assert sorted(lines) == ["a.eml", "b.eml", "c.eml", "d.eml"]
 
 
 def test_a_line_holds_what_support_asks_for(lines: dict[str, Any]) -> None:
@@ -67,6 +71,14 @@ def test_a_line_holds_what_support_asks_for(lines: dict[str, Any]) -> None:
         "defects": [],
         "stage": "full",
     }
+
+
+def test_a_report_is_classed_and_its_recipients_are_listed(lines: dict[str, Any]) -> None:
+    line = lines["d.eml"]
+    assert line["class"] == "dsn"
+    assert line["bounces"] == [
+        {"recipient": "bo@example.se", "action": "failed", "status": "5.1.1", "original_message_id": "7@lillestad.se"}
+    ]
 
 
 def test_attachments_are_listed_without_their_content(lines: dict[str, Any]) -> None:

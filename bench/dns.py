@@ -17,6 +17,7 @@ import struct
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from multiprocessing.synchronize import Event
 
 import dns.message
@@ -103,6 +104,10 @@ class Responder(asyncio.DatagramProtocol):
         return header + question + section
 
 
+def _same(responder: Responder) -> Responder:
+    return responder
+
+
 def serve(count: int, delay: float, port: int, ready: Event) -> None:
     """The other process: two nameservers and a resolver."""
 
@@ -110,9 +115,8 @@ def serve(count: int, delay: float, port: int, ready: Event) -> None:
         table = answer_table(count)
         loop = asyncio.get_running_loop()
         for address in (RESOLVER, NS1, NS2):
-            await loop.create_datagram_endpoint(
-                lambda address=address: Responder(table, delay, address == RESOLVER), local_addr=(address, port)
-            )
+            responder = Responder(table, delay, address == RESOLVER)
+            await loop.create_datagram_endpoint(partial(_same, responder), local_addr=(address, port))
         ready.set()
         await asyncio.Event().wait()
 

@@ -13,12 +13,13 @@ from django.utils import timezone
 from organizations import scope
 from whitelabel import activation, claims, schedule
 from whitelabel.diagnosis.judging import diagnose
-from whitelabel.diagnosis.values import Verdict
+from whitelabel.diagnosis.values import Context, Verdict
 from whitelabel.models import SenderDomain
 from whitelabel.records import ExpectedRecord
 from whitelabel.schedule import DueCheck
 from whitelabel.survey.settings import SurveySettings
-from whitelabel.survey.surveying import survey
+from whitelabel.survey.surveying import process_memory, survey
+from whitelabel.survey.transport import Transport
 from whitelabel.survey.values import Survey
 
 log = logging.getLogger(__name__)
@@ -31,6 +32,7 @@ class Prepared:
     due: DueCheck
     domain: str
     expected: tuple[ExpectedRecord, ...]
+    retry_at: str
 
 
 @dataclass(frozen=True)
@@ -55,22 +57,27 @@ def check_due() -> int:
 def _prepare(due: DueCheck) -> Prepared:
     with scope.organization(due.organization_id):
         claim = SenderDomain.objects.get(pk=due.claim_id)
-        return Prepared(due, claim.domain, claims.records_of(claim))
+        following = schedule.next_check(claim, timezone.now())
+        retry_at = f"{timezone.localtime(following):%H:%M}" if following else ""
+        return Prepared(due, claim.domain, claims.records_of(claim), retry_at)
 
 
 async def _ask_all(prepared: Sequence[Prepared]) -> list[Checked]:
     """All domains at once; a check that fails for a reason of ours is logged and comes again when its lease ends."""
     limits = SurveySettings.from_django(settings)
-    results = await asyncio.gather(*(_ask(check, limits) for check in prepared), return_exceptions=True)
+    async with Transport(limits, process_memory(limits)) as transport:  # one set of sockets for all of them
+        checks = (_ask(check, limits, transport) for check in prepared)
+        results = await asyncio.gather(*checks, return_exceptions=True)
     for check, result in zip(prepared, results, strict=True):
         if isinstance(result, BaseException):
             log.error("the check of sender domain %s failed", check.due.claim_id, exc_info=result)
     return [result for result in results if isinstance(result, Checked)]
 
 
-async def _ask(check: Prepared, limits: SurveySettings) -> Checked:
-    answers = await survey(check.expected, check.domain, settings=limits)
-    return Checked(check, answers, diagnose(answers, check.expected))
+async def _ask(check: Prepared, limits: SurveySettings, transport: Transport | None = None) -> Checked:
+    answers = await survey(check.expected, check.domain, settings=limits, transport=transport)
+    context = Context(retry_at=check.retry_at)
+    return Checked(check, answers, diagnose(answers, check.expected, context=context))
 
 
 def _keep(checked: Checked) -> None:

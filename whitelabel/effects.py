@@ -8,12 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from whitelabel.records import ExpectedRecord
 from whitelabel.survey.values import Outcome, Question, Record, Reply
 
 MAX_ALIAS_STEPS = 8
 SPF_START = re.compile(rb"v=spf1(?: |$)", re.IGNORECASE)
+KEYS_REMEMBERED = 8192  # a check reads the same key at every server
 DKIM_WHITE_SPACE = re.compile(r"\s+")
 
 
@@ -96,6 +98,7 @@ def tags(text: str) -> dict[str, str]:
     return found
 
 
+@lru_cache(maxsize=KEYS_REMEMBERED)
 def public_key(text: str) -> str | None:
     """The `p=` of a DKIM key record without white space; "" when revoked, None when `text` is no key record."""
     found = tags(text)
@@ -105,6 +108,7 @@ def public_key(text: str) -> str | None:
     return DKIM_WHITE_SPACE.sub("", found["p"])
 
 
+@lru_cache(maxsize=KEYS_REMEMBERED)
 def usable_for_mail(text: str) -> bool:
     """Whether a key record admits e-mail signed with SHA-256 (tags s= and h=, RFC 6376 section 3.6.1)."""
     found = tags(text)
@@ -113,6 +117,7 @@ def usable_for_mail(text: str) -> bool:
     return bool(services & {"*", "email"}) and "sha256" in hashes
 
 
+@lru_cache(maxsize=KEYS_REMEMBERED)
 def is_testing(text: str) -> bool:
     """Whether the key is marked t=y: receivers may treat the mail as unsigned."""
     return "y" in {flag.strip() for flag in tags(text).get("t", "").split(":")}

@@ -202,4 +202,13 @@ ENTRIES: Mapping[str, Entry] = {
     ),
 }
 
+# What the placeholder {reason} of an SPF record may stand for.
+REASONS: Mapping[str, str] = {
+    "syntax": _noop('syntax error at "{term}"'),
+    "plus_all": _noop('"+all" lets anybody send'),
+    "lookups": _noop("{n} DNS look-ups, at most {most} are allowed"),
+    "voids": _noop("{n} look-ups without answer, at most {most} are allowed"),
+    "include": _noop("{host} has no SPF record"),
+}
+
 ORDER: Mapping[str, int] = {code: position for position, code in enumerate(ENTRIES)}

@@ -10,6 +10,7 @@ from whitelabel.diagnosis.catalogue import ENTRIES, ORDER, State
 from whitelabel.diagnosis.values import Finding, Verdict
 from whitelabel.effects import seen, text_of
 from whitelabel.survey.values import Delegation, Outcome, Question, Reply, Survey
+from whitelabel.survey.zone import registrable_domain
 
 
 def dmarc_finding(verdict: Verdict, verdicts: Sequence[Verdict], survey: Survey) -> Verdict:
@@ -25,6 +26,8 @@ def dmarc_finding(verdict: Verdict, verdicts: Sequence[Verdict], survey: Survey)
     exact = [v for v in verdicts if v.record.kind == "dkim" and not v.record.label]
     signer = domain if not label or any(v.state.right for v in exact) else subdomain
     records = published(survey, dmarc.consulted_names(domain, subdomain))
+    if not records and _unheard(survey, domain):
+        return replace(verdict, state=State.GREY, finding=Finding("servfail"), details=(), definite_bad=False)
     outlook = dmarc.forecast(records, from_domain=domain, signing_domain=signer, return_path_domain=subdomain)
     findings = sorted(_findings(outlook, domain, subdomain, verdict), key=lambda finding: ORDER[finding.code])
     first, *rest = findings
@@ -45,6 +48,14 @@ def _texts(survey: Survey, name: str) -> tuple[str, ...]:
         if reply.outcome is Outcome.ANSWER:
             return tuple(text_of(record.octets) for record in seen(reply, question, survey.resolved).records)
     return ()
+
+
+def _unheard(survey: Survey, domain: str) -> bool:
+    """Whether a name at which the organization's record may stand could not be asked."""
+    registered = registrable_domain(domain)
+    above = (name for name in dmarc.consulted_names(domain, domain) if name.endswith(f".{registered}"))
+    replies = (survey.resolved.get(Question(name, "TXT")) for name in above)
+    return any(reply is not None and not reply.outcome.definite for reply in replies)
 
 
 def _told(survey: Survey, verdict: Verdict) -> bool:

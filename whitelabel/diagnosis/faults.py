@@ -106,7 +106,7 @@ def _spf(case: Case, records: tuple[Record, ...]) -> Iterator[Fault]:
         if not effects.spf_includes_us(published[0], include):
             yield from _spf_without_us(case, records, published[0], include)
         if reason := spf.invalid_reason(published[0], include, case.survey.resolved):
-            yield "spf_invalid", {"reason": reason}
+            yield "spf_invalid", reason
 
 
 def _spf_without_us(case: Case, records: tuple[Record, ...], text: str, include: str) -> Iterator[Fault]:

@@ -134,8 +134,8 @@ class _Diagnosis:
         faults = list(_newest(wrong, self.survey).judgement.faults) if wrong else []
         plain = all(fault.code in GENERIC for fault in faults)
         elsewhere = list(misplaced(self.case)) if plain else []
-        if self.subzone:
-            elsewhere += self._delegated(self.subzone)
+        if cut := self.subzone or self._inner_zone():
+            elsewhere += self._delegated(cut)
         yield from faults
         yield from elsewhere
         if faults and (ttl := max(fault.ttl for fault in faults)) > LONG_TTL_SECONDS:
@@ -156,6 +156,13 @@ class _Diagnosis:
 
     def _delegated(self, subzone: ZoneCut) -> Iterator[Finding]:
         yield Finding("wrong_zone", {"name": subzone.zone, "ns": ", ".join(subzone.nameservers)})
+
+    def _inner_zone(self) -> ZoneCut | None:
+        """A zone below ours on the same servers: they answer from it, and records above the cut are not seen."""
+        told = (voice.reply.soa.name for voice in self.definite if voice.reply.soa)
+        inner = next((name for name in told if name.endswith(f".{self.survey.zone}")), None)
+        servers = tuple(dict.fromkeys(voice.server.name for voice in self.definite))
+        return ZoneCut(inner, parent_ns=servers) if inner else None
 
     def _from_catch_all(self) -> bool:
         """Whether the random sibling of the name answers the same (RFC 4592)."""

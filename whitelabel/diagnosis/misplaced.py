@@ -11,7 +11,7 @@ from whitelabel.diagnosis.values import Finding
 from whitelabel.diagnosis.vendors import dns_host_of, is_proxied
 from whitelabel.records import relative_host
 from whitelabel.survey.addresses import refusal
-from whitelabel.survey.questions import misplacements, sibling, swapped_names
+from whitelabel.survey.questions import misplacements, sibling, swapped_names, swapped_types
 from whitelabel.survey.values import Question, Record, Survey
 
 
@@ -72,7 +72,7 @@ def _swapped(case: Case) -> Iterator[Finding]:
     if catches_all(survey, case.record.name):
         return
     for name in swapped_names(case.record, survey.zone):
-        for kind in ("A", case.record.type):
+        for kind in swapped_types(case.record):
             if found := [value_text(r) for r in survey.answers(name, kind)]:
                 yield Finding("value_as_name", {}, f"{name}: {' | '.join(found)}")
                 return

@@ -19,18 +19,18 @@ TERM = re.compile(
 LOOKUP = re.compile(r"[+\-~?]?(?:include:|exists:|a(?:[:/]|$)|mx(?:[:/]|$)|ptr(?::|$))|redirect=")
 
 
-def invalid_reason(text: str, ours: str, resolved: Mapping[Question, Reply]) -> str:
-    """Why receivers give up on this record (permerror) or should; "" when they do not. Short, technical, untranslated."""
+def invalid_reason(text: str, ours: str, resolved: Mapping[Question, Reply]) -> dict[str, str]:
+    """Why receivers give up on this record (permerror) or should: the values for `spf_invalid`; empty when they do not."""
     for term in effects.spf_terms(text):
         if not TERM.match(term):
-            return f'syntax: "{term}"'
+            return {"reason": "syntax", "term": term}
         if term in ("all", "+all"):
-            return "+all"
+            return {"reason": "plus_all"}
     lookups, voids = _count(text, ours, resolved, set())
     if lookups > MAX_LOOKUPS:
-        return f"{lookups} DNS look-ups, more than {MAX_LOOKUPS}"
+        return {"reason": "lookups", "n": str(lookups), "most": str(MAX_LOOKUPS)}
     if voids > MAX_VOID_LOOKUPS:
-        return f"{voids} empty look-ups, more than {MAX_VOID_LOOKUPS}"
+        return {"reason": "voids", "n": str(voids), "most": str(MAX_VOID_LOOKUPS)}
     return _broken_include(text, ours, resolved)
 
 
@@ -50,13 +50,13 @@ def _count(text: str, ours: str, resolved: Mapping[Question, Reply], visited: se
     return lookups, voids
 
 
-def _broken_include(text: str, ours: str, resolved: Mapping[Question, Reply]) -> str:
+def _broken_include(text: str, ours: str, resolved: Mapping[Question, Reply]) -> dict[str, str]:
     """An include without an SPF record is a permanent error (RFC 7208 section 5.2)."""
     for domain in effects.foreign_includes([text], ours):
         reply = resolved.get(Question(domain, "TXT"))
         if reply is not None and reply.outcome.definite and not effects.spf_records(reply.answers):
-            return f"include:{domain} has no SPF record"
-    return ""
+            return {"reason": "include", "host": domain}
+    return {}
 
 
 def included_names(text: str) -> Iterator[str]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.utils.translation import gettext
 
-from whitelabel.diagnosis.catalogue import ENTRIES, ORDER, State
+from whitelabel.diagnosis.catalogue import ENTRIES, ORDER, REASONS, State
 from whitelabel.records import ExpectedRecord
 from whitelabel.survey.values import Server
 
@@ -55,7 +55,10 @@ class Finding:
         """The sentence in the active language, values made safe to show as plain text (not HTML-escaped)."""
         entry = ENTRIES[self.code]
         sentence = entry.alone if entry.alone and self.params.get("n") == "0" else entry.sentence
-        return gettext(sentence).format_map({name: shown(text) for name, text in self.params.items()})
+        values = {name: shown(text) for name, text in self.params.items()}
+        if reason := REASONS.get(self.params.get("reason", "")):
+            values["reason"] = gettext(reason).format_map(values)
+        return gettext(sentence).format_map(values)
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ def sibling(name: str) -> str:
 def dmarc_ancestors(domain: str) -> tuple[Question, ...]:
     """`_dmarc` above the domain up to the top-level domain, for the tree walk of RFC 9989."""
     labels = domain.split(".")
-    return tuple(Question("_dmarc." + ".".join(labels[start:]), "TXT") for start in range(1, len(labels)))
+    return tuple(Question(f"_dmarc.{'.'.join(labels[start:])}", "TXT") for start in range(1, len(labels)))
 
 
 def probe_questions(record: ExpectedRecord, zone: str, most: int) -> tuple[Question, ...]:
@@ -55,7 +55,7 @@ def probe_questions(record: ExpectedRecord, zone: str, most: int) -> tuple[Quest
         others.append(Question(record.name, "SPF" if record.kind == "spf" else "MX"))
     if record.type in ("MX", "CNAME"):
         others.append(Question(record.name, "TXT"))
-    swapped = [Question(name, kind) for name in swapped_names(record, zone) for kind in ("A", record.type)]
+    swapped = [Question(name, kind) for name in swapped_names(record, zone) for kind in swapped_types(record)]
     wanted = dict.fromkeys([*places[:6], *others, *swapped, *places[6:]])
     return tuple(question for question in wanted if question.name != record.name or question.type != record.type)[:most]
 
@@ -95,6 +95,11 @@ def _split_key_names(prefix: str, rest: str) -> Iterator[tuple[str, str]]:
     yield f"{selector}-domainkey.{rest}", "underscore_lost"
     yield f"_domainkey.{rest}", "selector_split"
     yield f"{selector}.{rest}", "selector_split"
+
+
+def swapped_types(record: ExpectedRecord) -> tuple[str, ...]:
+    """Types under which such a name is looked for."""
+    return tuple(dict.fromkeys(("A", record.type, "TXT")))
 
 
 def swapped_names(record: ExpectedRecord, zone: str) -> tuple[str, ...]:

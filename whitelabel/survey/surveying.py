@@ -16,10 +16,11 @@ from whitelabel.survey.limits import REMEMBERED_REPLIES, CircuitBreaker, Memory,
 from whitelabel.survey.settings import SurveySettings
 from whitelabel.survey.transport import Ask, Asker, Transport, in_zone
 from whitelabel.survey.values import Delegation, Outcome, Question, Replies, Reply, Server, Survey, ZoneCut
-from whitelabel.survey.zone import ZoneFinder
+from whitelabel.survey.zone import ZoneFinder, merged, registrable_domain
 
 MAX_SPF_INCLUDES = 20
 MAX_SUBZONES = 2
+ABOVE_GRACE_SECONDS = 0.3
 
 
 def new_memory(settings: SurveySettings) -> Memory:
@@ -83,10 +84,13 @@ class _Surveyor:
         recursive: Replies = {}
         unchecked: Replies = {}
         if found.delegation is Delegation.FOUND:
+            above = asyncio.create_task(self._ask_above())
             await self._ask_authoritative()
             await self._follow_aliases()
             await self._probe()
             recursive, unchecked = await self._ask_resolvers()
+            await self._join(above)
+        self.finder.close()
         return Survey(
             domain=self.domain,
             delegation=found.delegation,
@@ -109,6 +113,10 @@ class _Surveyor:
         fresh = () if self.cut.child_ns else (Question(self.cut.zone, "NS"),)
         await self._ask_servers((*wanted, *fresh), self.cut)
         await self._ask_unlisted(wanted)
+        if full := await self.finder.late_parent(self.domain, self.cut):
+            late = tuple(server for server in full.servers if server not in self.cut.servers)
+            self.cut = full
+            await self._ask_servers(wanted, replace(full, servers=late))
         for _ in range(MAX_SUBZONES):
             if not await self._ask_subzone(wanted):
                 break
@@ -137,12 +145,7 @@ class _Surveyor:
         if unlisted:
             glue = [record for reply in replies.values() for record in reply.glue]
             extra = await self.finder.with_servers(ZoneCut(self.cut.zone, child_ns=unlisted), glue)
-            self.cut = replace(
-                self.cut,
-                servers=(*self.cut.servers, *extra.servers)[: self.settings.max_addresses],
-                unaddressed=(*self.cut.unaddressed, *extra.unaddressed),
-                unresolved=(*self.cut.unresolved, *extra.unresolved),
-            )
+            self.cut = merged(self.cut, extra, self.settings.max_addresses)
             await self._ask_servers(wanted, extra)
 
     async def _ask_subzone(self, wanted: Iterable[Question]) -> bool:
@@ -222,19 +225,37 @@ class _Surveyor:
         outside = [Question(name, "A") for name in sorted(targets) if not name.endswith(f".{self.cut.zone}")][:4]
         self.resolved.update(zip(outside, await self.finder.resolve(outside), strict=True))
 
+    # --- DMARC above the zone --------------------------------------------------------------------------------
+
+    def _ancestors(self) -> tuple[Question, ...]:
+        wanted = any(record.kind == "dmarc" for record in self.expected)
+        return ask_about.dmarc_ancestors(self.domain) if wanted else ()
+
+    async def _ask_above(self) -> dict[Question, Reply]:
+        """DMARC records of zones above: only resolvers know them."""
+        above = [q for q in self._ancestors() if not q.name.endswith(f".{self.cut.zone}")]
+        return dict(zip(above, await self.finder.resolve(above), strict=True))
+
+    async def _join(self, above: asyncio.Task[dict[Question, Reply]]) -> None:
+        """Take the answers from above. A registered domain does without those of its registry when they are late."""
+        late = None if registrable_domain(self.domain) != self.domain else ABOVE_GRACE_SECONDS
+        done, _ = await asyncio.wait({above}, timeout=late)
+        if done:
+            self.resolved.update(above.result())
+        else:
+            above.cancel()
+
     # --- probes ----------------------------------------------------------------------------------------------
 
     async def _probe(self) -> None:
-        extras = ask_about.extra_questions(self.expected, self.domain)
+        inside = [q for q in self._ancestors() if q.name.endswith(f".{self.cut.zone}")]
+        extras = (*ask_about.extra_questions(self.expected, self.domain), *inside)
         wanted = dict.fromkeys(extras)
         for record in self.expected:
             if record.required and self._lacks(record):
                 limit = self.settings.max_probes_per_record
                 wanted |= dict.fromkeys(ask_about.probe_questions(record, self.cut.zone, limit))
         await self._ask_once([question for question in wanted if question not in self.replies])
-        if any(record.kind == "dmarc" for record in self.expected):
-            above = [q for q in ask_about.dmarc_ancestors(self.domain) if q not in self.resolved]
-            self.resolved.update(zip(above, await self.finder.resolve(above), strict=True))
 
     def _lacks(self, record: ExpectedRecord) -> bool:
         """Whether a server that answered does not show the record."""

@@ -21,6 +21,9 @@ from whitelabel.survey.values import Delegation, Outcome, Question, Record, Repl
 
 PARENT_SERVERS = 3
 PARENT_SECONDS = 3.0
+PARENT_GRACE_SECONDS = 0.2
+PARENT_LATE_SECONDS = 1.5
+PARENT_UNKNOWN = Reply(Outcome.ERROR, reason="parent unknown")
 LEADING_RESOLVERS = 2
 
 
@@ -50,6 +53,7 @@ class ZoneFinder:
         self.memory = memory
         self.settings: SurveySettings = transport.settings
         self.deadline = deadline
+        self._late: dict[str, tuple[float, asyncio.Task[Reply]]] = {}
 
     async def find(self, domain: str) -> Found:
         """The deepest zone that holds `domain`, remembered as long as its NS records allow."""
@@ -82,13 +86,48 @@ class ZoneFinder:
         return reply
 
     async def _registered(self, zone: str) -> Found:
-        own, referral = await asyncio.gather(self._resolve(Question(zone, "NS")), self._parent_view(zone))
+        own, referral = await self._both_views(zone)
         child_ns = tuple(sorted({record.target for record in own.of_type("NS")}))
         if not child_ns and not referral.nameservers:
             return Found(await self._why_none(zone, own, referral), ZoneCut(zone))
         ttl = min((record.ttl for record in own.of_type("NS")), default=0)
         cut = ZoneCut(zone, parent_ns=tuple(sorted(referral.nameservers)), child_ns=child_ns, ttl=ttl)
         return Found(Delegation.FOUND, await self.with_servers(cut, referral.glue + own.glue))
+
+    async def _both_views(self, zone: str) -> tuple[Reply, Reply]:
+        """What the zone says of itself and what its parent says. A slow parent is not waited for: see `late_parent`."""
+        asking = asyncio.create_task(self._parent_view(zone))
+        own = await self._resolve(Question(zone, "NS"))
+        await asyncio.wait({asking}, timeout=PARENT_GRACE_SECONDS if own.of_type("NS") else PARENT_SECONDS)
+        if asking.done():
+            return own, asking.result()
+        self._late[zone] = (asyncio.get_running_loop().time() + PARENT_LATE_SECONDS, asking)
+        return own, PARENT_UNKNOWN
+
+    async def late_parent(self, domain: str, cut: ZoneCut) -> ZoneCut | None:
+        """The parent's view when it came after `find` had to go on: nameservers that only the parent lists.
+
+        None when there is nothing new. The remembered cut is completed either way.
+        """
+        if cut.zone not in self._late:
+            return None
+        until, asking = self._late.pop(cut.zone)
+        await asyncio.wait({asking}, timeout=max(0.0, until - asyncio.get_running_loop().time()))
+        if not asking.done():
+            asking.cancel()
+            return None
+        listed = tuple(sorted(asking.result().nameservers))
+        only_parent = tuple(name for name in listed if name not in cut.child_ns)
+        extra = await self.with_servers(ZoneCut(cut.zone, parent_ns=only_parent), asking.result().glue)
+        full = merged(replace(cut, parent_ns=listed), extra, self.settings.max_addresses)
+        if domain in self.memory.cuts:
+            remember(self.memory.cuts, domain, (self.memory.cuts[domain][0], full), REMEMBERED_ZONES)
+        return full
+
+    def close(self) -> None:
+        """Stop what is still being asked."""
+        for _, asking in self._late.values():
+            asking.cancel()
 
     async def _why_none(self, zone: str, own: Reply, referral: Reply) -> Delegation:
         if referral.outcome is Outcome.NXDOMAIN or own.outcome is Outcome.NODATA:
@@ -102,10 +141,9 @@ class ZoneFinder:
 
     async def _parent_view(self, zone: str) -> Reply:
         """The referral of the parent's servers (RFC 1034 section 4.2.1); an error reply when they cannot be asked."""
-        unknown = Reply(Outcome.ERROR, reason="parent unknown")
         parent = zone.partition(".")[2]
         if not parent:
-            return unknown
+            return PARENT_UNKNOWN
         (listed,) = await self.resolve([Question(parent, "NS")])
         names = tuple(record.target for record in listed.of_type("NS") if record.name == parent)
         parent_cut = await self.with_servers(ZoneCut(parent, parent_ns=names[:PARENT_SERVERS]), listed.glue)
@@ -113,7 +151,7 @@ class ZoneFinder:
         until = min(self.deadline, asyncio.get_running_loop().time() + PARENT_SECONDS)
         replies = await self.transport.ask(asks, deadline=until, accept=lambda r: _names_zone(r, zone))
         wanted = [reply for reply in replies if _names_zone(reply, zone)]
-        return wanted[0] if wanted else unknown
+        return wanted[0] if wanted else PARENT_UNKNOWN
 
     async def _descend(self, cut: ZoneCut, domain: str) -> ZoneCut:
         """Follow referrals from `cut` down to the zone that holds `domain`."""
@@ -179,6 +217,17 @@ class ZoneFinder:
 
     def _refuses(self, address: str) -> str:
         return refusal(address, allow_private=self.settings.allow_private, own_networks=self.settings.own_networks)
+
+
+def merged(cut: ZoneCut, extra: ZoneCut, most: int) -> ZoneCut:
+    """`cut` with the servers of `extra` as well, at most `most` addresses."""
+    return replace(
+        cut,
+        servers=tuple(dict.fromkeys((*cut.servers, *extra.servers)))[:most],
+        unaddressed=(*cut.unaddressed, *extra.unaddressed),
+        unresolved=(*cut.unresolved, *extra.unresolved),
+        refused_addresses=(*cut.refused_addresses, *extra.refused_addresses),
+    )
 
 
 def _names_zone(reply: Reply, zone: str) -> bool:

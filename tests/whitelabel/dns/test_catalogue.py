@@ -310,8 +310,8 @@ row(
     "spf_invalid",
     "spf",
     "red",
-    'The SPF record cannot be evaluated: syntax: "ipv4:192.0.2.1".',
-    'SPF-posten kan inte tolkas: syntax: "ipv4:192.0.2.1".',
+    'The SPF record cannot be evaluated: syntax error at "ipv4:192.0.2.1".',
+    'SPF-posten kan inte tolkas: syntaxfel vid "ipv4:192.0.2.1".',
 )(instead("spf", 'mgeu TXT "v=spf1 include:_spf.post.test ipv4:192.0.2.1 ~all"'))
 
 row("spf_type99", "spf", "red", "Use type TXT, not type SPF.", "Använd typen TXT, inte SPF.")(

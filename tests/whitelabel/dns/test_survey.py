@@ -265,3 +265,40 @@ def test_a_changed_reply_is_decoded_at_once(stage: Stage) -> None:
     stage.publish()
 
     assert (before, stage.look()["spf"].code) == ("missing_type", "ok")
+
+
+def test_a_slow_registry_holds_nothing_up_but_still_counts(stage: Stage) -> None:
+    old = stage.make(without="spf")
+    stage.zone.nameservers = {"ns1.kund.test": stage.ns1.address}
+    stage.publish()
+    stage.ns2.load(old)
+
+    def slow(exchange: Exchange) -> dns.message.Message:
+        time.sleep(0.3)
+        return exchange.normal
+
+    stage.parent.fault = slow
+    found = stage.survey(try_seconds=(1.0, 1.5))
+
+    assert found.cut.parent_ns == ("ns1.kund.test", "ns2.kund.test")
+    assert {server.name for server in found.replies[SPF]} == {"ns1.kund.test", "ns2.kund.test"}
+
+
+def test_a_silent_registry_does_not_hold_the_check_up(stage: Stage) -> None:
+    stage.parent.fault = lambda _: None
+    started = time.monotonic()
+    found = stage.survey(try_seconds=(1.0, 1.5))
+
+    assert time.monotonic() - started < 3.0
+    assert {reply.outcome for reply in found.replies[SPF].values()} == {Outcome.ANSWER}
+
+
+def test_a_zone_below_on_the_same_servers_hides_records_above_the_cut(stage: Stage) -> None:
+    stage.publish("mgeu NS ns1.kund.test.")
+    for server in (stage.ns1, stage.ns2):
+        server.load(Zone("mgeu.kund.test", nameservers=stage.zone.nameservers))
+
+    verdict = stage.look()["spf"]
+
+    assert verdict.code == "wrong_zone"
+    assert verdict.finding.params["ns"] == "ns1.kund.test, ns2.kund.test"

@@ -17,6 +17,7 @@ SIGNATURE_SEPARATOR = "-- "
 
 _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufeff]")
 _QUOTE = re.compile(r">+(?: |$)")
+_ASCII = bytes(range(128))
 _WORDS = re.compile(r"[^ ]* *")
 
 
@@ -56,7 +57,7 @@ def base64_lines(octets: bytes) -> bytes:
 def text_body(text: str) -> tuple[str, bytes]:
     """(transfer encoding, octets) of a text: quoted-printable, or base64 where most letters are not ASCII."""
     octets = text.encode()
-    if sum(octet > 0x7E for octet in octets) * 3 > len(octets):
+    if len(octets.translate(None, _ASCII)) * 3 > len(octets):
         return "base64", base64_lines(octets.replace(b"\n", b"\r\n"))
     return "quoted-printable", quoted_printable(text)
 

@@ -11,6 +11,7 @@ from whitelabel.delivery import Courier
 class Command(BaseCommand):
     """Sends what is due to the relay until stopped. Several may run at the same time."""
 
+    requires_system_checks: list[str] = []
     help = "Send the mail in the outbox to the relay (RELAY_URL)."
 
     def add_arguments(self, parser: CommandParser) -> None:

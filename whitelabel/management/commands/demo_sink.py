@@ -16,6 +16,7 @@ from whitelabel.demo_sink import Sink, resolve_txt
 class Command(BaseCommand):
     """Listens where RELAY_URL points until stopped. Local mode only."""
 
+    requires_system_checks: list[str] = []
     help = "Take mail from the outbox like a relay would, and show it at /demo/sent/ (local mode only)."
 
     def handle(self, *args: Any, **options: Any) -> None:

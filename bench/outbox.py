@@ -1,0 +1,201 @@
+"""`python -m bench.outbox`: how fast mail leaves, beside plain smtplib sending of the same octets to the same server.
+
+Each round, in this process and on one connection to the relay: enqueue (choose the sender, build, sign, rows, a durable
+commit a mail: the share of the web request), sign once more alone, deliver (claim, SMTP, record, durable commits: the
+worker), then send the same octets by smtplib. The ratios of one round are what to compare.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import smtplib
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from bench.database import database
+
+if TYPE_CHECKING:
+    from inboxes.models import Inbox
+    from whitelabel.mime import Letter
+
+AIM = 0.5
+TEXT = "Hej!\n\nTack för din ansökan. Vi läser den nu och hör av oss före den tolfte.\n\n" * 12
+SINK = """
+import asyncio, sys
+from aiosmtpd.smtp import SMTP
+
+class Discard:
+    async def handle_DATA(self, server, session, envelope):
+        return "250 2.0.0 ok"
+
+async def main():
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: SMTP(Discard(), hostname="sink.example"), "127.0.0.1", int(sys.argv[1]))
+    await server.serve_forever()
+
+asyncio.run(main())
+"""
+
+
+@dataclass(frozen=True)
+class Round:
+    """Seconds a mail took: to enqueue, to build and sign alone, to deliver, and by plain smtplib."""
+
+    enqueued: float
+    signed: float
+    delivered: float
+    plain: float
+
+
+def main() -> None:
+    """Run the rounds and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--mails", type=int, default=400, help="mails a round")
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    with database("bench-outbox") as base, _sink() as port:
+        os.environ.update(base.environment(RELAY_URL=f"smtp://127.0.0.1:{port}", RELAY_QUESTION=""))
+        _start_django()
+        inbox = _inbox()
+        _round(inbox, port, 50)
+        rounds = [_round(inbox, port, options.mails) for _ in range(options.rounds)]
+    _report(rounds)
+
+
+def _round(inbox: Inbox, port: int, mails: int) -> Round:
+    from whitelabel.delivery import Courier
+
+    courier = Courier()
+
+    def deliver() -> None:
+        done = 0
+        while done < mails:
+            done += courier.step()
+
+    contents: list[bytes] = []
+    enqueued = _seconds(lambda: contents.extend(_enqueue(inbox, number) for number in range(mails)))
+    signed = _seconds(lambda: _sign(inbox, mails))
+    delivered = _seconds(deliver)
+    courier.close()
+    return Round(enqueued / mails, signed / mails, delivered / mails, _plain(port, contents) / mails)
+
+
+def _seconds(act: Callable[[], None]) -> float:
+    begun = time.perf_counter()
+    act()
+    return time.perf_counter() - begun
+
+
+def _sign(inbox: Inbox, mails: int) -> None:
+    """Build and sign as many letters, and store nothing."""
+    from organizations import scope
+    from whitelabel import identity, outbox
+
+    with scope.organization(inbox.organization_id):
+        who = identity.choose(inbox.address, inbox.service_address, inbox.name)
+    for number in range(mails):
+        outbox.final_octets(who, _letter(number))
+
+
+def _plain(port: int, contents: list[bytes]) -> float:
+    """Seconds for the same octets by smtplib, one connection, one recipient each."""
+    with smtplib.SMTP("127.0.0.1", port, local_hostname="bench.example") as client:
+        begun = time.perf_counter()
+        for content in contents:
+            client.sendmail("b@bench.example", ["barry@example.org"], content)
+        return time.perf_counter() - begun
+
+
+def _enqueue(inbox: Inbox, number: int) -> bytes:
+    """Put one mail into the outbox, in a transaction of its own as a web request would; gives its octets."""
+    from organizations import scope
+    from whitelabel import identity, outbox
+
+    with scope.organization(inbox.organization_id):
+        who = identity.choose(inbox.address, inbox.service_address, inbox.name)
+        return bytes(outbox.enqueue(who, _letter(number), ["barry@example.org"]).content)
+
+
+def _letter(number: int) -> Letter:
+    from whitelabel.mime import Letter
+    from whitelabel.mime_headers import Mailbox
+
+    return Letter(
+        sender=Mailbox("", "x@example.org"),
+        to=(Mailbox("Barry Berg", "barry@example.org"),),
+        subject="Re: Ansökan om jobb som kock",
+        text=TEXT,
+        html=f"<p>{TEXT}</p>",
+        date=datetime.now(UTC),
+        message_id=f"<{number}.{time.time_ns()}@bench.example>",
+    )
+
+
+def _inbox() -> Inbox:
+    from bench.inbox import service_address
+    from inboxes.models import Inbox, ServiceAddress
+    from organizations import scope
+
+    key = service_address().partition("@")[0]
+    with scope.queue():
+        row = ServiceAddress.queue.get(local_key=key)
+    with scope.organization(row.organization_id):
+        return Inbox.objects.get(pk=row.inbox_id)
+
+
+def _start_django() -> None:
+    import django
+
+    os.environ["DJANGO_SETTINGS_MODULE"] = "kundomail.settings"
+    django.setup()
+
+
+@contextmanager
+def _sink() -> Iterator[int]:
+    """An SMTP server in a process of its own that answers 250 and forgets."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = subprocess.Popen([sys.executable, "-c", SINK, str(port)])
+    try:
+        asyncio.run(_listening(port))
+        yield port
+    finally:
+        process.terminate()
+        process.wait()
+
+
+async def _listening(port: int) -> None:
+    for _ in range(100):
+        try:
+            _reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        except OSError:
+            await asyncio.sleep(0.1)
+            continue
+        writer.close()
+        return
+    raise TimeoutError("the sink does not listen")
+
+
+def _report(rounds: list[Round]) -> None:
+    for name in ("plain", "enqueued", "signed", "delivered"):
+        print(f"{name:<12}{1 / statistics.median(getattr(each, name) for each in rounds):>8.0f} mails/s")
+    ratio = statistics.median(each.plain / (each.signed + each.delivered) for each in rounds)
+    print(f"plain : delivered                      {statistics.median(r.plain / r.delivered for r in rounds):.2f}")
+    print(f"plain : signed + delivered             {ratio:.2f} (aim {AIM}: {'reached' if ratio >= AIM else 'missed'})")
+    whole = statistics.median(r.plain / (r.enqueued + r.delivered) for r in rounds)
+    print(f"plain : enqueued + delivered, in turn  {whole:.2f}")
+
+
+if __name__ == "__main__":
+    main()

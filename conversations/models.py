@@ -25,6 +25,9 @@ class Contact(TenantModel):
     undeliverable_since = models.DateTimeField(
         null=True, help_text="a hard bounce said that the address does not exist"
     )
+    complained_at = models.DateTimeField(
+        null=True, help_text="reported our mail as unwanted: no automatic mail goes there"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = OrganizationManager()
@@ -64,6 +67,7 @@ class Conversation(TenantModel):
     )
     merged_into = TenantForeignKey("self", on_delete=models.PROTECT, null=True, related_name="+")
     related_to = TenantForeignKey("self", on_delete=models.SET_NULL, null=True, related_name="+")
+    storm = models.CharField(max_length=340, blank=True, help_text="what mail is folded into it, see forwarding.storms")
     snippet = models.CharField(max_length=300, blank=True)
     sender_label = models.CharField(max_length=320, blank=True, help_text="the customer's name as the list shows it")
     message_count = models.PositiveIntegerField(default=0)
@@ -95,6 +99,7 @@ class Conversation(TenantModel):
                 name="conversation_assigned",
             ),
             models.Index(fields=["organization", "inbox", "normal_subject"], name="conversation_subject"),
+            models.Index(fields=["organization", "inbox", "storm"], condition=~Q(storm=""), name="conversation_storm"),
         ]
 
     def __str__(self) -> str:
@@ -138,10 +143,14 @@ class Message(TenantModel):
     references = ArrayField(models.CharField(max_length=998), default=list)
     thread_index = models.CharField(max_length=32, blank=True, help_text="GUID of Outlook's Thread-Index, hex")
     thread_topic = models.CharField(max_length=1000, blank=True)
+    thread_root = models.CharField(max_length=998, blank=True, help_text="the first id of References or In-Reply-To")
     content_hash = models.CharField(max_length=64, blank=True)
 
     mail_class = models.CharField(max_length=20, default="human")
     thread_rule = models.CharField(max_length=40, blank=True, help_text="why it is in this conversation")
+    thread_obstacle = models.CharField(max_length=20, blank=True, help_text="why it is not in the related conversation")
+    new_participant = models.BooleanField(default=False, help_text="its sender was not part of the conversation before")
+    subject_changed = models.BooleanField(default=False, help_text="its subject is another than the conversation's")
     authenticity = models.CharField(max_length=20, blank=True)
     authenticity_reason = models.CharField(max_length=300, blank=True)
     addressed_to = models.CharField(max_length=320, blank=True, help_text="the customer's address it was sent to")
@@ -177,6 +186,14 @@ class Message(TenantModel):
                 fields=["organization", "inbox", "thread_index"],
                 condition=~Q(thread_index=""),
                 name="message_by_thread_index",
+            ),
+            models.Index(
+                fields=["organization", "inbox", "thread_root"], condition=~Q(thread_root=""), name="message_by_root"
+            ),
+            models.Index(
+                fields=["organization", "inbox", "-received_at"],
+                condition=Q(kind="inbound"),
+                name="message_arrivals",
             ),
             GinIndex(fields=["search_vector"], name="message_search"),
         ]

@@ -63,6 +63,8 @@ class Delivery(TenantModel):
     message = TenantForeignKey(Message, on_delete=models.SET_NULL, null=True, related_name="+", db_index=True)
     sender = models.CharField(max_length=320, blank=True, help_text="From address, for looking a mail up")
     header_message_id = models.CharField(max_length=998, blank=True)
+    verify_at = models.DateTimeField(null=True, help_text="when the author's proof is looked at next; empty: done")
+    verify_attempts = models.PositiveSmallIntegerField(db_default=0)
 
     objects = OrganizationManager()
     queue = QueueManager()
@@ -71,6 +73,7 @@ class Delivery(TenantModel):
         verbose_name_plural = "deliveries"
         indexes: ClassVar = [
             models.Index(fields=["next_attempt_at", "id"], condition=Q(state="accepted"), name="delivery_due"),
+            models.Index(fields=["verify_at"], condition=Q(verify_at__isnull=False), name="delivery_unverified"),
             models.Index(fields=["organization", "received_at"], name="delivery_by_time"),
             models.Index(fields=["organization", "sender"], name="delivery_by_sender"),
             models.Index(fields=["organization", "header_message_id"], name="delivery_by_message_id"),

@@ -21,6 +21,9 @@ class Inbox(TenantModel):
         blank=True,
         help_text=_("{name} and {title} are replaced by those of the person who answers."),
     )
+    match_subjects = models.BooleanField(
+        default=False, help_text="a mail without other signs joins the sender's conversation with the same subject"
+    )
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
     last_received_at = models.DateTimeField(null=True)

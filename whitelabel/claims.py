@@ -35,6 +35,7 @@ TOKEN_OCTETS = 16
 IN_USE = (State.ACTIVE, State.DEGRADED)
 RIGHT = ("green", "green_note")
 LAPSED_CODES = frozenset({"zone_gone"})
+EXACT_DOMAIN_CODES = frozenset({"dmarc_strict", "dmarc_fragile", "dmarc_psd"})
 
 
 def start(domain: str, *, actor: User | None) -> SenderDomain:
@@ -83,7 +84,10 @@ def records_of(claim: SenderDomain) -> tuple[ExpectedRecord, ...]:
 
 def needs_exact_domain(claim: SenderDomain) -> bool:
     """Whether the last check found that the domain's DMARC policy rejects a signature of the subdomain."""
-    return any(v["code"] in ("dmarc_strict", "dmarc_psd") or v["key"].startswith("exact-") for v in claim.verdicts)
+    return any(
+        (v["code"] in EXACT_DOMAIN_CODES and v["state"] == "red") or v["key"].startswith("exact-")
+        for v in claim.verdicts
+    )
 
 
 def is_ready(verdicts: Sequence[dict[str, Any]]) -> bool:

@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.dns import World
 from tests.whitelabel.dns.stage import Stage
+from whitelabel.claims import needs_exact_domain
 from whitelabel.dmarc import Forecast, Result, consulted_names, dmarc_texts, forecast
 
 PASS, FAIL, NONE = Result.PASS, Result.FAIL, Result.NONE
@@ -188,3 +189,22 @@ def test_a_silent_network_does_not_make_a_dmarc_record_absent(world: World) -> N
     stage.ns1.fault = stage.ns2.fault = lambda exchange: None if exchange.name.startswith("_dmarc") else exchange.normal
 
     assert stage.look()["dmarc"].code == "ns_unreachable"
+
+
+@pytest.mark.parametrize(
+    ("text", "needed"),
+    [
+        ("v=DMARC1; p=reject; adkim=s", True),
+        ("v=DMARC1; p=reject; adkim=s; aspf=s", True),
+        ("v=DMARC1; p=none; adkim=s; aspf=s", False),
+        ("v=DMARC1; p=reject", False),
+    ],
+)
+def test_the_claim_asks_for_keys_under_the_domain_itself_when_mail_would_be_refused(
+    world: World, text: str, needed: bool
+) -> None:
+    stage = Stage(world)
+    stage.publish(f'_dmarc TXT "{text}"')
+    claim = SenderDomain(verdicts=[verdict.as_json() for verdict in stage.look().values()])
+
+    assert needs_exact_domain(claim) is needed

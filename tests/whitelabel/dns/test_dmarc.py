@@ -10,6 +10,7 @@ from tests.support.dns import World
 from tests.whitelabel.dns.stage import Stage
 from whitelabel.claims import needs_exact_domain
 from whitelabel.dmarc import Forecast, Result, consulted_names, dmarc_texts, forecast
+from whitelabel.models import SenderDomain
 
 PASS, FAIL, NONE = Result.PASS, Result.FAIL, Result.NONE
 

@@ -206,6 +206,6 @@ def test_the_claim_asks_for_keys_under_the_domain_itself_when_mail_would_be_refu
 ) -> None:
     stage = Stage(world)
     stage.publish(f'_dmarc TXT "{text}"')
-    claim = SenderDomain(verdicts=[verdict.as_json() for verdict in stage.look().values()])
+    claim = SenderDomain(organization_id=1, verdicts=[verdict.as_json() for verdict in stage.look().values()])
 
     assert needs_exact_domain(claim) is needed

@@ -260,7 +260,8 @@ def _assembled(draft: _Draft) -> tuple[str, list[list[int | str]]]:
         pieces.append(("signature", f"\n\n{mime_text.SIGNATURE_SEPARATOR}\n{draft.signature}"))
     if draft.quoted:
         pieces.append(("quoted", f"\n\n{draft.quoted}"))
-    text, ranges = "", []
+    text = ""
+    ranges: list[list[int | str]] = []
     for kind, piece in pieces:
         start = len(text)
         text += mime_text.clean(piece)

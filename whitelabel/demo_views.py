@@ -42,8 +42,9 @@ def sent(request: HttpRequest) -> HttpResponse:
     """The newest mails of the person's organizations, with envelope, headers and what DKIM says. 404 outside local mode."""
     if not settings.LOCAL:
         raise Http404
-    with scope.person(request.user.pk):
-        organizations = set(Membership.of_person.filter(user=request.user.pk).values_list("organization_id", flat=True))
+    person = int(request.user.pk or 0)
+    with scope.person(person):
+        organizations = set(Membership.of_person.filter(user=person).values_list("organization_id", flat=True))
     mails = list(_mails_of(organizations))
     return render(request, "whitelabel/demo_sink.html", {"rows": [_row(mail) for mail in mails[:MAILS_SHOWN]]})
 

@@ -154,7 +154,8 @@ def _encoded_words(text: str, used: int) -> str:
     """UTF-8 encoded-words, Q or B whichever is shorter, never splitting a character (RFC 2047 section 5)."""
     octets = text.encode()
     use_q = sum(1 if octet in _Q_SAFE or octet == 0x20 else 3 for octet in octets) <= len(octets) * 4 / 3
-    words, start = [], 0
+    words: list[str] = []
+    start = 0
     while start < len(text):
         room = ENCODED_WORD_CHARACTERS - len("=?utf-8?q??=") - (min(used, 40) if not words else 1)
         end = _fitting(text, start, room, use_q)

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import connection
@@ -141,7 +142,14 @@ def claim(limit: int) -> list[Claim]:
             cursor.execute(_CLAIM, parameters)
             rows = sorted(cursor.fetchall(), key=lambda row: row[-1])
         pending = _pending([row[0] for row in rows])
-    return [Claim(*row[:6], bytes(row[6]), row[7], tuple(pending[row[0]])) for row in rows]
+    return [_claimed(row, pending[row[0]]) for row in rows]
+
+
+def _claimed(row: tuple[Any, ...], pending: Sequence[Pending]) -> Claim:
+    mail_id, organization_id, attempts, unsure, return_path_domain, message_id, content, last, _place = row
+    return Claim(
+        mail_id, organization_id, attempts, unsure, return_path_domain, message_id, bytes(content), last, tuple(pending)
+    )
 
 
 def release(claims: Sequence[Claim], *, after_seconds: float = 0) -> None:

@@ -150,10 +150,11 @@ class Relay:
 
     def _set_deadline(self, smtp: smtplib.SMTP) -> None:
         """Give one transaction its time: a relay that sends an octet now and then must not hold the worker."""
-        if self._reader is None or smtp.file is not self._reader:
-            self._reader = _Reader(smtp.sock, self.address.timeout_seconds)  # type: ignore[arg-type]  # connected
-            smtp.file = self._reader  # type: ignore[assignment]  # all that smtplib needs of a file
-        self._reader.deadline = time.monotonic() + self.address.transaction_seconds
+        reader = self._reader
+        if reader is None or reader is not smtp.file:
+            reader = _Reader(smtp.sock, self.address.timeout_seconds)  # type: ignore[arg-type]  # connected
+        reader.deadline = time.monotonic() + self.address.transaction_seconds
+        smtp.file = self._reader = reader
 
     def _connect(self) -> smtplib.SMTP:
         address = self.address
@@ -167,10 +168,10 @@ class Relay:
 
     def _session(self) -> smtplib.SMTP:
         address = self.address
-        arguments = {"local_hostname": address.ehlo_name, "timeout": address.timeout_seconds}
+        name, seconds = address.ehlo_name, address.timeout_seconds
         if address.scheme == "smtps":
-            return smtplib.SMTP_SSL(address.host, address.port, context=self._tls(), **arguments)  # type: ignore[arg-type]  # mixed values
-        smtp = smtplib.SMTP(address.host, address.port, **arguments)  # type: ignore[arg-type]  # mixed values
+            return smtplib.SMTP_SSL(address.host, address.port, name, timeout=seconds, context=self._tls())
+        smtp = smtplib.SMTP(address.host, address.port, name, timeout=seconds)
         try:
             smtp.ehlo_or_helo_if_needed()
             if address.scheme == "smtp+starttls":

@@ -11,6 +11,7 @@ import asyncio
 import logging
 import threading
 import time
+from collections.abc import Iterable
 from typing import Any
 
 import psycopg2
@@ -27,14 +28,22 @@ WAITING_HINTS = 100  # per page; a page further behind than this reloads its lis
 
 def announce(conversation: Conversation, what: str) -> None:
     """Hint at commit that a conversation changed. `what`: message, note, status, assignee or delivery."""
-    wakeups.notify(
-        wakeups.LIVE,
-        kind=what,
-        organization=conversation.organization_id,
-        inbox=conversation.inbox_id,
-        conversation=conversation.pk,
-        number=conversation.number,
-    )
+    announce_all([conversation], what)
+
+
+def announce_all(conversations: Iterable[Conversation], what: str) -> None:
+    """`announce` for several conversations, in one round trip."""
+    hints = [
+        {
+            "kind": what,
+            "organization": conversation.organization_id,
+            "inbox": conversation.inbox_id,
+            "conversation": conversation.pk,
+            "number": conversation.number,
+        }
+        for conversation in conversations
+    ]
+    wakeups.notify_all(wakeups.LIVE, hints)
 
 
 class Subscription:

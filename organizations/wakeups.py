@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import select
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any
 
@@ -22,8 +23,14 @@ LIVE = "live"
 
 def notify(channel: str, **payload: Any) -> None:
     """Tell the channel's listeners when this transaction commits. The payload must fit in 8,000 octets of JSON."""
+    notify_all(channel, [payload])
+
+
+def notify_all(channel: str, payloads: Sequence[dict[str, Any]]) -> None:
+    """`notify` with several payloads, in one round trip."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_notify(%s, %s)", [channel, json.dumps(payload)])
+        texts = [json.dumps(payload) for payload in payloads]
+        cursor.execute("SELECT pg_notify(%s, payload) FROM unnest(%s::text[]) AS payload", [channel, texts])
 
 
 class Listener:

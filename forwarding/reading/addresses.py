@@ -9,6 +9,7 @@ from forwarding.reading.words import decode_words, squeeze
 
 _ADDRESS = re.compile(r"[^\s<>()\[\]\",;:@]{1,320}@[^\s<>()\",;:@]{1,320}")
 _QUOTED_LOCAL = re.compile("\x01([^\x01]{1,200})\x01@([^\\s<>(),;:@]{1,255})")
+_AROUND_SIGNS = re.compile(r"\s{0,9}([@.])\s{0,9}")
 _LOCAL_ONLY = {"mailer-daemon", "postmaster", "root", "daemon"}
 _QUOTE = "\x01"  # stands for the quotes around a quoted string while names are read; quotes inside stay themselves
 _PIECE = re.compile(r'[^"()<>,;:\\]+|.', re.DOTALL)
@@ -142,7 +143,7 @@ def _address(entry: _Entry, fallback_charset: str) -> Address:
     if entry.angle is None:
         return _without_angle(words, comment)
     address = _route_removed(squeeze(decode_words(entry.angle.encode("latin-1"), fallback_charset)))
-    name = _name(words) or _name(comment)
+    name = _name(words).strip("<>") or _name(comment)
     if not address and (match := _ADDRESS.search(name)):
         address = match.group()
     return Address(pg_line(name), pg_line(address))
@@ -157,6 +158,9 @@ def _without_angle(words: str, comment: str) -> Address:
     if match := _QUOTED_LOCAL.match(words):
         return Address(pg_line(_name(comment)), pg_line(f'"{match.group(1)}"@{match.group(2)}'))
     match = _ADDRESS.search(words.replace(_QUOTE, '"'))
+    if match is None and "@" in words:
+        words = _AROUND_SIGNS.sub(r"\1", words)
+        match = _ADDRESS.search(words.replace(_QUOTE, '"'))
     if match is None:
         return _local_only(words, comment)
     rest = (words[: match.start()] + words[match.end() :]).strip(" \"'<>[]\t" + _QUOTE)
@@ -166,6 +170,8 @@ def _without_angle(words: str, comment: str) -> Address:
 def _local_only(words: str, comment: str) -> Address:
     """`MAILER-DAEMON (Mail Delivery System)`: a word with a comment is a local part, else words are a name."""
     text = _name(words)
+    if match := _ADDRESS.search(comment):
+        return Address(pg_line(text), pg_line(match.group()))
     if text and " " not in text and _QUOTE not in words and (comment or text.lower() in _LOCAL_ONLY):
         return Address(pg_line(_name(comment)), pg_line(text))
     return Address(pg_line(text or _name(comment)), "")
@@ -173,7 +179,7 @@ def _local_only(words: str, comment: str) -> Address:
 
 def _route_removed(address: str) -> str:
     """`<@relay:user@host>`: the obsolete source route (RFC 5322, section 4.4) is no part of the address."""
-    address = address.strip().removeprefix("mailto:").removeprefix("MAILTO:")
+    address = _AROUND_SIGNS.sub(r"\1", address).strip("<> ").removeprefix("mailto:").removeprefix("MAILTO:")
     if address.startswith("@") and ":" in address:
         address = address.partition(":")[2]
     return address.strip(" \t") if '"' in address else address.strip(" '\t")

@@ -12,11 +12,13 @@ from forwarding.reading.limits import Limits
 from forwarding.reading.storable import pg_text
 from forwarding.reading.structure import Part
 
+_READABLE_TYPES = ("text/enriched", "text/richtext", "text/markdown", "text/x-markdown", "text/x-plain", "text/unknown")
 _MEDIA = ("image/", "audio/", "video/")
 _HTML_START = re.compile(r"\s{0,200}(?:<!doctype html|<html|<head|<body)\b", re.IGNORECASE)
 _WORD = re.compile(r"\w+")
 _TAG = re.compile(r"<[^<>]*>")
 _FRAGMENT_START = re.compile(r"\s{0,200}<(?:div|p|table|span|center|meta|style|br|h[1-6])\b[^<>]*>", re.IGNORECASE)
+_BASE64_LINE = re.compile(rb"[A-Za-z0-9+/]+={0,2}")
 _LINK = re.compile(r"(?:https?://|mailto:|www\.)[^\s<>\"]+", re.IGNORECASE)
 _READABLE = re.compile(rb"[\t\x20-\x7e]{6,}")
 _READABLE_OCTETS = 65_536
@@ -39,20 +41,36 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """What is searched and folded (`text` with marks in it) and what is displayed (`html`, raw, or None)."""
+    """What is searched and folded (`text` with marks in it) and what is displayed (`html`, raw, or None).
+
+    `attached_too` are the parts not shown in full; `charset` is the codec of the text.
+    """
 
     text: str
     html: str | None
     marks: tuple[Mark, ...] = ()
     defects: tuple[str, ...] = ()
     attached_too: tuple[Part, ...] = ()
+    charset: str = ""
 
 
 def select_parts(root: Part) -> Selection:
     """Sort the leaves below `root` into text view, HTML view and attachments."""
     chooser = _Chooser()
-    chooser.walk([root], "mixed", chooser.selection.text, chooser.selection.html, in_alternative=False)
-    return chooser.selection
+    selection = chooser.selection
+    chooser.walk([root], "mixed", selection.text, selection.html, in_alternative=False)
+    if not selection.text and not selection.html:
+        _promote(selection)
+    return selection
+
+
+def _promote(selection: Selection) -> None:
+    """Where nothing is shown, text of another type than plain and HTML is, unless it is sent as a file."""
+    for part in selection.attachments:
+        if part.content_type in _READABLE_TYPES and part.disposition.value != "attachment" and not _is_file(part):
+            selection.attachments.remove(part)
+            selection.text.append(part)
+            return
 
 
 def shown_as(part: Part) -> str:
@@ -79,12 +97,13 @@ class _Chooser:
     ) -> None:
         text_length = len(text) if text is not None else -1
         html_length = len(html) if html is not None else -1
-        first = _related_root(parts) if container == "related" else 0
         for position, part in enumerate(parts):
             if part.is_multipart:
                 inner = part.content_type.partition("/")[2]
-                self.walk(part.children, inner, text, html, in_alternative=in_alternative or inner == "alternative")
-            elif not _is_inline(part, container, first=position == first):
+                alternative = in_alternative or inner == "alternative"
+                children = _root_first(part) if inner == "related" else part.children
+                self.walk(children, inner, text, html, in_alternative=alternative)
+            elif not _is_inline(part, container, first=position == 0):
                 self.selection.attachments.append(part)
             elif container == "alternative":
                 self._alternative_leaf(part, text, html)
@@ -119,11 +138,14 @@ class _Chooser:
         return text, html
 
 
-def _related_root(parts: list[Part]) -> int:
-    """Position of the part a multipart/related shows; it should be the first (RFC 2387), but pictures may precede it."""
-    if (parts and shown_as(parts[0]) in ("text/html", "text/plain")) or any(part.is_multipart for part in parts[:1]):
-        return 0
-    return next((n for n, part in enumerate(parts) if shown_as(part) == "text/html"), 0)
+def _root_first(related: Part) -> list[Part]:
+    """Parts of a multipart/related, the one it shows first (RFC 2387): named by `start`, else HTML behind pictures."""
+    parts = related.children
+    start = related.kind.get("start").strip("<> ")
+    named = [part for part in parts if start and start.encode() in part.fields.first("content-id")]
+    if not named and not parts[0].is_multipart and shown_as(parts[0]) not in ("text/html", "text/plain"):
+        named = [part for part in parts if shown_as(part) == "text/html"]
+    return [*named[:1], *(part for part in parts if part is not named[0])] if named else parts
 
 
 def _is_inline(part: Part, container: str, *, first: bool) -> bool:
@@ -174,18 +196,20 @@ class _BodyReader:
         self.decoded: dict[int, tuple[str, bool]] = {}
         self.defects: list[str] = []
         self.attached_too: list[Part] = []
+        self.charset = ""
 
     def read(self, selection: Selection) -> Body:
         html = self._html(selection.html)
         text, marks = self._text(selection.text)
         if html is not None:
-            converted = html_to_text(html)
+            same_parts = [id(part) for part in selection.text] == [id(part) for part in selection.html]
+            converted = HtmlText(text, marks) if same_parts else html_to_text(html)
             if not text.strip() and not converted.text.strip():
                 converted = HtmlText(unescape(_TAG.sub(" ", html)).strip(), ())
-            if _is_better(converted.text, text):
+            if converted.text != text and _is_better(converted.text, text):
                 text, marks = converted.text, converted.marks
         text = text[: self.limits.text_characters]
-        return Body(text, html, marks, tuple(dict.fromkeys(self.defects)), tuple(self.attached_too))
+        return Body(text, html, marks, tuple(dict.fromkeys(self.defects)), tuple(self.attached_too), self.charset)
 
     def _text(self, parts: list[Part]) -> tuple[str, tuple[Mark, ...]]:
         text = ""
@@ -216,7 +240,7 @@ class _BodyReader:
         return self.decoded[id(part)]
 
     def _decode(self, part: Part) -> tuple[str, bool]:
-        octets = part.octets()
+        octets = _plainly(part)
         if is_binary(octets, part.kind.get("charset")):
             self.attached_too.append(part)
             self.defects.append("binary_text")
@@ -227,9 +251,12 @@ class _BodyReader:
             self.defects.append("text_too_long")
         is_html = shown_as(part) == "text/html"
         decoded = decode(octets, part.kind.get("charset"), html=is_html, detection_octets=self.limits.detection_octets)
+        self.charset = self.charset or decoded.used
         if decoded.overruled:
             self.defects.append("charset_overruled")
         text = pg_text(decoded.text)
+        if part.content_type in ("text/enriched", "text/richtext"):
+            return html_to_text(text).text, False  # RFC 1896: tags in angles, as in HTML
         if not is_html and (_HTML_START.match(text) or ("content-type" not in part.fields and _is_fragment(text))):
             return text, True
         if part.kind.get("format").lower() == "flowed" and not is_html:
@@ -254,6 +281,15 @@ def _is_better(from_html: str, text: str) -> bool:
 def _covers(whole: Counter[str], part: Counter[str]) -> bool:
     """True when nearly all words of `part` are in `whole`."""
     return (whole & part).total() >= _SAME * part.total()
+
+
+def _plainly(part: Part) -> bytes:
+    """Octets of a text part; text that is called base64 but is none stays as it is."""
+    if part.encoding == "base64":
+        head = part.raw[part.body : min(part.end, part.body + 1000)].strip().partition(b"\n")[0].strip()
+        if head and not _BASE64_LINE.fullmatch(head):
+            return part.raw[part.body : part.end]
+    return part.octets()
 
 
 def _is_fragment(text: str) -> bool:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from email.utils import parsedate_tz
 
 _COMMENT = re.compile(r"\([^()]{0,100}\)")
+_ZONE = re.compile(r"(?:GMT|UTC)?([+-]\d{2}):?(\d{2})\b")
 _MAXIMUM = 200
 _DAY_IN_SECONDS = 86_400
 
@@ -14,7 +15,7 @@ def parse_date(value: str) -> datetime | None:
     value = _COMMENT.sub(" ", value[:_MAXIMUM]).strip()
     if not value:
         return None
-    return _rfc_date(value) or _iso_date(value)
+    return _iso_date(value) or _rfc_date(_ZONE.sub(r"\1\2", value))
 
 
 def _rfc_date(value: str) -> datetime | None:

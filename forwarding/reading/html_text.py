@@ -31,6 +31,18 @@ _QUOTE_MARK = re.compile(
 _SIGNATURE_MARK = re.compile(
     r"gmail_signature|moz-signature|ms-outlook-mobile-signature|protonmail_signature_block", re.IGNORECASE
 )
+# What the patterns above have in common, so that most attributes need no pattern.
+_MARK_HINTS = (
+    "quote",
+    "signature",
+    "rplyfwd",
+    "appendonsend",
+    "olk_src",
+    "reference-message",
+    "cite-prefix",
+    "mail_extra",
+    "border-top",
+)
 _NO_QUOTE = re.compile(r"border:\s?(?:none|0|medium none)|gmail_indent", re.IGNORECASE)
 _ANY_TAG = re.compile(r"<[^<>]*>")
 _TAGS = 100_000  # markup behind this many tags is only removed
@@ -243,6 +255,9 @@ class _Converter:
 
 
 def _mark_kind(attributes: str) -> MarkKind | None:
+    lowered = attributes.lower()
+    if not any(hint in lowered for hint in _MARK_HINTS):
+        return None
     if _QUOTE_MARK.search(attributes):
         return "quoted"
     return "signature" if _SIGNATURE_MARK.search(attributes) else None

@@ -62,6 +62,7 @@ def read_in_full(raw: bytes, limits: Limits) -> ReadMail:
     attachments, tnef_body = _with_derived(attachments, limits)
     if tnef_body is not None and not body.text.strip():
         body = Body(tnef_body.text, body.html or tnef_body.html, defects=(*body.defects, "text_from_tnef"))
+    reader.try_charset(body.charset)
     return reader.mail(
         body=body,
         attachments=attachments,
@@ -104,6 +105,11 @@ class _HeaderReader:
         if all(value.isascii() for _, value in self.fields.items):
             return ""
         return header_charsets(self.raw, content_type(self.fields.first("content-type"), "text/plain").get("charset"))
+
+    def try_charset(self, used: str) -> None:
+        """Let raw 8-bit headers follow the text, whose charset may have been found without a label."""
+        if used not in ("", "us-ascii", "utf-8", "cp1252"):
+            self.charset = f"{self.charset},{used}"
 
     def mail(
         self,

@@ -81,6 +81,27 @@ def test_the_picture_before_the_html_of_a_related_part_is_no_body() -> None:
     assert (read.text, [one.inline for one in read.attachments]) == ("Hej\n", [True])
 
 
+def test_a_related_part_shows_the_part_it_names_as_start() -> None:
+    raw = multipart(part("annat"), part("<p>rot", "text/html", "Content-ID: <r@x>"), subtype="related")
+    read = read_mail(raw.replace(b"multipart/related;", b'multipart/related; start="<r@x>";'))
+    assert (read.text, [one.name for one in read.attachments]) == ("rot\n", ["document.txt"])
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "text"), [("text/markdown", "# Hej", "# Hej"), ("text/enriched", "<bold>Hej</bold>", "Hej\n")]
+)
+def test_text_of_another_type_is_shown_where_there_is_no_other(kind: str, body: str, text: str) -> None:
+    assert read_mail(mail(body.encode(), f"Content-Type: {kind}".encode())).text == text
+    assert read_mail(multipart(part("Hej"), part(body, kind))).text == "Hej"
+
+
+def test_plain_text_called_base64_is_shown_as_it_stands() -> None:
+    assert (
+        read_mail(mail(b"Helt vanlig text, tack.", b"Content-Transfer-Encoding: base64")).text
+        == "Helt vanlig text, tack."
+    )
+
+
 def test_an_attached_message_never_leaks_into_the_text() -> None:
     inner = b"From: x@example.org\r\nSubject: Inre\r\n\r\nHemlig text i den bifogade."
     read = read_mail(multipart(part("Se bifogat."), part(inner, "message/rfc822")))

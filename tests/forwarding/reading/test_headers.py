@@ -82,6 +82,11 @@ def test_without_from_the_next_best_header_names_the_sender(header: bytes) -> No
     assert "missing_from" in read.defects
 
 
+def test_raw_headers_follow_a_charset_found_in_the_text() -> None:
+    text = "你好世界，这是一封测试邮件。" * 20
+    assert read_mail(headed("Subject: 你好世界".encode("gbk"), body=text.encode("gbk"))).subject == "你好世界"
+
+
 def test_the_first_of_several_subjects_and_dates_counts() -> None:
     read = read_mail(headed(b"Subject: ett", b"Subject: tv\xc3\xa5", b"Date: 1 Jan 2020 00:00:00 +0000", b"Date: x"))
     assert (read.subject, read.date) == ("ett", datetime(2020, 1, 1, tzinfo=UTC))
@@ -91,6 +96,8 @@ def test_the_first_of_several_subjects_and_dates_counts() -> None:
     ("written", "meant"),
     [
         (b"Mon, 5 Feb 2024 10:12:00 +0100 (CET)", "2024-02-05T10:12:00+01:00"),
+        (b"Mon Feb 05 2024 10:12:00 GMT+0100 (CET)", "2024-02-05T10:12:00+01:00"),
+        (b"Mon, 5 Feb 2024 10:12:00 +01:00", "2024-02-05T10:12:00+01:00"),
         (b"5 Feb 24 10:12 GMT", "2024-02-05T10:12:00+00:00"),
         (b"2024-02-05T10:12:00Z", "2024-02-05T10:12:00+00:00"),
         (b"Mon, 5 Feb 2024 10:12:60 -0000", "2024-02-05T10:12:59+00:00"),

@@ -61,7 +61,7 @@ def judge(case: Case, reply: Reply, texts: Reply | None = None) -> Judgement:
     if reply.outcome is not Outcome.ANSWER:
         return _inlined(case, texts) or Judgement(missing=True)
     end = effects.seen(reply, case.question, case.survey.resolved)
-    found = tuple(sorted(value_text(r) for r in (end.records or reply.of_type("CNAME"))))
+    found = tuple(sorted(value_text(r) for r in _own_data(end, reply, case.survey.zone)))
     ttl = max((r.ttl for r in reply.answers), default=0)
     alias = (reply.of_type("CNAME") or (None,))[0] if case.record.type != "CNAME" else None
     if end.looped:
@@ -77,6 +77,12 @@ def judge(case: Case, reply: Reply, texts: Reply | None = None) -> Judgement:
     if [f.code for f in marked] == ["missing_value"] and case.record.type == "CNAME":
         return _inlined(case, texts) or Judgement(missing=True)
     return Judgement(faults=marked, found=text, values=found, ttl=ttl)
+
+
+def _own_data(end: effects.Seen, reply: Reply, zone: str) -> tuple[Record, ...]:
+    """What may be shown: data in the customer's own zone. Behind an alias to elsewhere only the alias is shown."""
+    inside = tuple(r for r in end.records if r.name == zone or r.name.endswith(f".{zone}"))
+    return inside or reply.of_type("CNAME")
 
 
 def value_text(record: Record) -> str:

@@ -44,7 +44,8 @@ def resolver_answers(case: Case) -> tuple[ServerAnswer, ...]:
 
 
 def _answer(case: Case, server: Server, reply: Reply) -> ServerAnswer:
-    values = tuple(value_text(record) for record in reply.of_type(case.record.type))
+    own = (record for record in reply.of_type(case.record.type) if record.name == case.record.name)
+    values = tuple(value_text(record) for record in own)
     if reply.outcome in (Outcome.NXDOMAIN, Outcome.NODATA):
         return ServerAnswer(server, Standing.MISSING, seconds=reply.soa.negative_ttl if reply.soa else 0)
     if reply.outcome is Outcome.ANSWER:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from itertools import permutations
 
 from whitelabel.effects import fits
@@ -15,6 +16,7 @@ MOST_SHUFFLED = 4
 CUT_AT_255 = range(254, 257)
 SNIPPET_BEFORE, SNIPPET_AFTER = 6, 10
 LONG_WORD = 40
+DISTANCES_REMEMBERED = 4096  # every server of a zone gives the same texts
 
 Fault = tuple[str, dict[str, str]]
 Fits = Callable[[str], bool]
@@ -81,22 +83,23 @@ def _same_kind(text: str, expected: str) -> bool:
     return text.strip(QUOTES + " ")[:start].lower() == expected[:start].lower()
 
 
+@lru_cache(maxsize=DISTANCES_REMEMBERED)
 def edit_distance(found: str, expected: str, most: int = MOST_EDITS) -> int:
-    """Levenshtein distance up to `most`; anything farther is `most` + 1."""
+    """Levenshtein distance up to `most`; anything farther is `most` + 1. Costs only the band around the diagonal."""
     if abs(len(found) - len(expected)) > most:
         return most + 1
-    row = list(range(len(expected) + 1))
+    row = {j: j for j in range(most + 1)}
     for i, one in enumerate(found, 1):
-        previous, row[0] = row[0], i
-        for j in range(1, len(expected) + 1):
-            if abs(i - j) > most:
-                previous, row[j] = row[j], most + 1
-                continue
-            cost = min(row[j] + 1, row[j - 1] + 1, previous + (one != expected[j - 1]))
-            previous, row[j] = row[j], cost
-        if min(row) > most:
+        following: dict[int, int] = {}
+        for j in range(max(0, i - most), min(len(expected), i + most) + 1):
+            costs = [row.get(j, most) + 1, following.get(j - 1, most) + 1]
+            if j > 0:
+                costs.append(row.get(j - 1, most + 1) + (one != expected[j - 1]))
+            following[j] = min(costs)
+        if min(following.values()) > most:
             return most + 1
-    return min(row[-1], most + 1)
+        row = following
+    return min(row.get(len(expected), most + 1), most + 1)
 
 
 def difference(found: str, expected: str) -> str:

@@ -15,6 +15,8 @@ from whitelabel.records import ExpectedRecord
 from whitelabel.survey.values import Server
 
 FOUND_CHARACTERS = 200
+VALUES_STORED = 4
+"""Of one server's answer; a check keeps at most some 64 KiB."""
 
 
 class Standing(StrEnum):
@@ -79,7 +81,7 @@ class ServerAnswer:
             "name": self.server.name,
             "address": self.server.address,
             "standing": self.standing.value,
-            "values": [shown(value) for value in self.values],
+            "values": [shown(value) for value in self.values[:VALUES_STORED]],
             "serial": self.serial,
             "ttl": self.ttl,
             "reason": self.reason,

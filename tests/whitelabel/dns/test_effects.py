@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Iterator
 
 import pytest
 from django.utils import translation
 
-from tests.support.dns import World
+from tests.support.dns import World, Zone
 from tests.whitelabel.dns.stage import K1, OURS, TOKEN, Stage, key, strings
+from whitelabel.diagnosis.texts import edit_distance
 
 SPF = "v=spf1 include:_spf.post.test ~all"
 
@@ -139,3 +142,41 @@ def test_several_codes_are_shown_most_important_first_with_the_rest_as_details(w
 
     assert verdict.code == "spf_not_us"
     assert [detail.code for detail in verdict.details] == ["ttl_long", "ns_unreachable"]
+
+
+def test_data_outside_the_customers_zone_is_never_shown(world: World) -> None:
+    stage = Stage(world)
+    stage.publish("_owner.mgeu CNAME hemlig.post.test.", without="owner")
+    world.resolver.load(Zone("hemlig.post.test", '@ TXT "internt-losenord"'))
+
+    stored = json.dumps(stage.look()["owner"].as_json())
+
+    assert "hemlig.post.test" in stored
+    assert "losenord" not in stored
+
+
+def test_a_name_full_of_long_texts_is_judged_quickly_and_stored_small(world: World) -> None:
+    stage = Stage(world)
+    lines = [f"k1._domainkey.mgeu TXT {strings(key(K1[:-8] + f'{n:08d}'))}" for n in range(45)]
+    stage.publish("\n".join(lines), without="dkim-k1")
+    started = time.monotonic()
+    verdicts = stage.look()
+
+    assert verdicts["dkim-k1"].state.value == "red"
+    assert time.monotonic() - started < 3.0
+    assert len(json.dumps([verdict.as_json() for verdict in verdicts.values()])) < 64 * 1024
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "edits"),
+    [
+        ("abc", "abc", 0),
+        ("abc", "abd", 1),
+        ("abc", "ab", 1),
+        ("kitten", "sitting", 3),
+        ("abcdef", "ghijkl", 4),
+        ("", "ab", 2),
+    ],
+)
+def test_the_edit_distance_is_counted_up_to_three(one: str, other: str, edits: int) -> None:
+    assert edit_distance(one, other) == edit_distance(other, one) == edits

@@ -98,7 +98,6 @@ class Relay:
     def __init__(self, address: RelayAddress) -> None:
         self.address = address
         self._smtp: smtplib.SMTP | None = None
-        self._reader: _Reader | None = None
         self._mails = 0
         self._used_at = 0.0
 
@@ -150,11 +149,11 @@ class Relay:
 
     def _set_deadline(self, smtp: smtplib.SMTP) -> None:
         """Give one transaction its time: a relay that sends an octet now and then must not hold the worker."""
-        reader = self._reader
-        if reader is None or reader is not smtp.file:
+        reader = smtp.file if isinstance(smtp.file, _Reader) else None
+        if reader is None:
             reader = _Reader(smtp.sock, self.address.timeout_seconds)  # type: ignore[arg-type]  # connected
+            smtp.file = reader
         reader.deadline = time.monotonic() + self.address.transaction_seconds
-        smtp.file = self._reader = reader
 
     def _connect(self) -> smtplib.SMTP:
         address = self.address

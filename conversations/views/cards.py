@@ -23,6 +23,7 @@ from conversations.recipients import label
 from inboxes.models import Inbox
 from organizations import scope
 from organizations.models import Event, User
+from whitelabel import delivery_reasons
 from whitelabel.models import OutboundMail, OutboundRecipient
 
 FRAME_LINE_PX = 25  # a line of text and its share of the space between paragraphs
@@ -53,6 +54,7 @@ class Delivery:
     address: str
     symbol: str
     label: str
+    reason: str
     reply: str
     at: datetime
 
@@ -248,6 +250,7 @@ def _delivery(fate: OutboundRecipient, message: Message) -> Delivery:
         address=fate.address,
         symbol="unchecked" if cancelled else _DELIVERY_SYMBOLS[fate.state],
         label=_("Cancelled") if cancelled else fate.get_state_display(),
+        reason=delivery_reasons.reason(fate.state, fate.status),
         reply=visible_controls(fate.reply),
         at=fate.updated_at,
     )

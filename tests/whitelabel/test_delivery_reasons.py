@@ -1,0 +1,31 @@
+"""Why a mail did not arrive, in words."""
+
+from __future__ import annotations
+
+import pytest
+from django.utils import translation
+
+from whitelabel.delivery_reasons import reason
+
+
+@pytest.mark.parametrize(
+    ("state", "status", "says"),
+    [
+        ("bounced", "5.1.1", "Adressen finns inte."),
+        ("failed", "5.1.10", "tar inte emot mejl"),
+        ("bounced", "5.2.2", "full"),
+        ("failed", "4.4.7", "under den tid vi försöker"),
+        ("delayed", "4.2.2", "fem dagar"),
+        ("bounced", "5.7.999", "policyskäl"),
+        ("bounced", "", "utan någon orsak"),
+        ("failed", "nonsense", "utan någon orsak"),
+    ],
+)
+def test_a_status_code_becomes_a_sentence(state: str, status: str, says: str) -> None:
+    with translation.override("sv"):
+        assert says in reason(state, status)
+
+
+@pytest.mark.parametrize("state", ["queued", "sent"])
+def test_what_is_on_its_way_needs_no_reason(state: str) -> None:
+    assert reason(state, "2.0.0") == ""

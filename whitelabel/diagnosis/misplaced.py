@@ -73,7 +73,8 @@ def _swapped(case: Case) -> Iterator[Finding]:
         return
     for name in swapped_names(case.record, survey.zone):
         for kind in swapped_types(case.record):
-            if found := [value_text(r) for r in survey.answers(name, kind)]:
+            found = [value_text(r) for r in survey.answers(name, kind)]
+            if found and found != [value_text(r) for r in survey.answers(sibling(name), kind)]:
                 yield Finding("value_as_name", {}, f"{name}: {' | '.join(found)}")
                 return
 

@@ -8,6 +8,9 @@ from collections.abc import Iterable, Iterator
 from whitelabel.records import ExpectedRecord
 from whitelabel.survey.values import Question
 
+RARE_PLACES = 2
+"""The last places of `misplacements` (below www, at _dmarc) are looked at only when the limit allows."""
+
 
 def main_questions(records: Iterable[ExpectedRecord], zone: str) -> tuple[Question, ...]:
     """Asked at every authoritative address on every check."""
@@ -56,7 +59,8 @@ def probe_questions(record: ExpectedRecord, zone: str, most: int) -> tuple[Quest
     if record.type in ("MX", "CNAME"):
         others.append(Question(record.name, "TXT"))
     swapped = [Question(name, kind) for name in swapped_names(record, zone) for kind in swapped_types(record)]
-    wanted = dict.fromkeys([*places[:6], *others, *swapped, *places[6:]])
+    swapped += [Question(sibling(name), "A") for name in swapped_names(record, zone)]
+    wanted = dict.fromkeys([*places[:-RARE_PLACES], *others, *swapped, *places[-RARE_PLACES:]])
     return tuple(question for question in wanted if question.name != record.name or question.type != record.type)[:most]
 
 

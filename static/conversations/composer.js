@@ -140,6 +140,9 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+// The composer opens when something in it gets focus. A tab that moved away below the pointer would not be pressed.
+document.addEventListener("mousedown", (event) => { if (event.target.closest?.(".composer-tabs")) event.preventDefault(); });
+
 /** "Reply" below a mail only moves to the composer when that is what it is doing already. */
 function answer(event, button) {
   event.preventDefault();

@@ -172,7 +172,10 @@ def _complete(text: list[Part], text_length: int, html: list[Part], html_length:
 
 def read_body(root: Part, selection: Selection, limits: Limits) -> Body:
     """Decode the chosen parts into the text and the HTML of the mail."""
-    body = _BodyReader(limits).read(selection)
+    reader = _BodyReader(limits)
+    body = reader.read(selection)
+    if not body.text.strip() and body.html is None and (named := reader.named_text(selection)):
+        return Body(named, None, defects=(*body.defects, "named_text_shown"), attached_too=body.attached_too)
     if root.is_multipart and not body.text.strip() and body.html is None and not selection.attachments:
         around = _around_parts(root, limits)
         return Body(around, None, defects=(*body.defects, "text_outside_parts")) if around else body
@@ -210,6 +213,14 @@ class _BodyReader:
                 text, marks = converted.text, converted.marks
         text = text[: self.limits.text_characters]
         return Body(text, html, marks, tuple(dict.fromkeys(self.defects)), tuple(self.attached_too), self.charset)
+
+    def named_text(self, selection: Selection) -> str:
+        """Text sent under a file name but not as an attachment; it stays one, and is shown where nothing else is."""
+        kinds = ("text/plain", "text/html")
+        parts = (part for part in selection.attachments if part.disposition.value != "attachment")
+        return next(
+            (text for part in parts if shown_as(part) in kinds and (text := self._piece(part).text).strip()), ""
+        )
 
     def _text(self, parts: list[Part]) -> tuple[str, tuple[Mark, ...]]:
         text = ""
@@ -255,6 +266,8 @@ class _BodyReader:
         if decoded.overruled:
             self.defects.append("charset_overruled")
         text = pg_text(decoded.text)
+        if part.content_type.startswith("multipart/"):
+            text = _without_delimiters(text, part.kind.get("boundary"))
         if part.content_type in ("text/enriched", "text/richtext"):
             return html_to_text(text).text, False  # RFC 1896: tags in angles, as in HTML
         if not is_html and (_HTML_START.match(text) or ("content-type" not in part.fields and _is_fragment(text))):
@@ -281,6 +294,13 @@ def _is_better(from_html: str, text: str) -> bool:
 def _covers(whole: Counter[str], part: Counter[str]) -> bool:
     """True when nearly all words of `part` are in `whole`."""
     return (whole & part).total() >= _SAME * part.total()
+
+
+def _without_delimiters(text: str, boundary: str) -> str:
+    """A multipart without parts is shown as text, but not the delimiters that stand in it."""
+    if not boundary:
+        return text
+    return "\n".join(line for line in text.split("\n") if not line.startswith(f"--{boundary}"))
 
 
 def _plainly(part: Part) -> bytes:

@@ -136,7 +136,11 @@ class _Block:
         if not content or not self.names:
             return False
         following = _LINE.match(self.raw, next_position, self.stop)
-        return following is not None and _WELL_KNOWN_LINE.match(following.group()) is not None
+        if following is None:
+            return False
+        if following.group()[:1] in (b" ", b"\t"):
+            return self._header_follows(next_position)
+        return _WELL_KNOWN_LINE.match(following.group()) is not None
 
     def _repair(self, content: bytes, next_position: int) -> bool:
         """A line that is no header: continuation when a well-known header follows soon, else start of the body."""

@@ -139,21 +139,24 @@ class _Builder:
     def _ranges(self, part: Part) -> list[tuple[int, int]]:
         boundary = part.kind.get("boundary").encode("utf-8", "replace").rstrip()
         raw_boundary = _raw_boundary(part.fields.first("content-type")) if not boundary.isascii() else boundary
-        ranges = self._split(part.body, part.end, b"--" + raw_boundary) if raw_boundary else []
-        if ranges:
-            return ranges
+        for strict in (True, False) if raw_boundary else ():
+            if ranges := self._split(part.body, part.end, b"--" + raw_boundary, strict=strict):
+                return ranges
         guess = _GUESS.search(self.raw, part.body, min(part.end, part.body + 65536))
         if guess is None:
             return []
         self.defects.append("boundary_guessed")
         return self._split(part.body, part.end, b"--" + guess.group(1))
 
-    def _split(self, start: int, end: int, delimiter: bytes) -> list[tuple[int, int]]:
-        """Ranges between the delimiter lines; the line break before a delimiter belongs to it (RFC 2046, 5.1.1)."""
+    def _split(self, start: int, end: int, delimiter: bytes, *, strict: bool = True) -> list[tuple[int, int]]:
+        """Ranges between the delimiter lines; the line break before a delimiter belongs to it (RFC 2046, 5.1.1).
+
+        Text behind the boundary is only accepted (`strict` off) where no line is a delimiter without it.
+        """
         ranges: list[tuple[int, int]] = []
         opened: int | None = None
         position = start
-        while (found := self._delimiter(delimiter, position, end)) is not None:
+        while (found := self._delimiter(delimiter, position, end, strict=strict)) is not None:
             at, position, closing = found
             if opened is not None:
                 ranges.append((opened, max(opened, _before_line_break(self.raw, opened, at))))
@@ -170,21 +173,28 @@ class _Builder:
         at = self.raw.rfind(delimiter + b"--", opened, end)
         return at if at >= 0 and not self.raw[at + len(delimiter) + 2 : end].strip() else end
 
-    def _delimiter(self, delimiter: bytes, position: int, end: int) -> tuple[int, int, bool] | None:
+    def _delimiter(self, delimiter: bytes, position: int, end: int, *, strict: bool) -> tuple[int, int, bool] | None:
         """Next delimiter line as (its offset, offset behind it, whether it closes)."""
         while (at := self.raw.find(delimiter, position, end)) >= 0:
             position = at + len(delimiter)
             if at == 0 or self.raw[at - 1] == 0x0A:
                 line_end = self.raw.find(b"\n", position, end)
                 behind = line_end + 1 if line_end >= 0 else end
-                rest = self.raw[position : min(behind, position + _DELIMITER_PADDING)].strip()
-                if rest in (b"", b"--") and behind - position <= _DELIMITER_PADDING:
-                    return at, behind, rest == b"--"
+                rest = self.raw[position : min(behind, position + _DELIMITER_PADDING)]
+                if behind - position <= _DELIMITER_PADDING and _ends_delimiter(rest, strict=strict):
+                    return at, behind, rest.startswith(b"--")
             self.candidates += 1
             if self.candidates > self.limits.boundary_candidates:
                 self.defects.append("too_many_boundary_candidates")
                 return None
         return None
+
+
+def _ends_delimiter(rest: bytes, *, strict: bool) -> bool:
+    """True when what follows the boundary on its line leaves it a delimiter."""
+    if rest.strip() in (b"", b"--"):
+        return True
+    return not strict and rest.removeprefix(b"--")[:1] in (b" ", b"\t")
 
 
 def _before_line_break(raw: bytes, start: int, at: int) -> int:

@@ -60,6 +60,11 @@ def test_a_line_of_spaces_within_the_header_does_not_end_it() -> None:
     assert read_mail(b"From: a@example.se\r\nX-A: b\r\n \r\nSubject: Hej\r\n\r\ntext").subject == "Hej"
 
 
+def test_a_line_of_spaces_within_a_folded_header_does_not_end_it() -> None:
+    read = read_mail(b"Subject: en\r\n \t\r\n rad\r\nDate: 1 Jan 2024 00:00 +0000\r\nFrom: a@example.se\r\n\r\ntext")
+    assert (read.subject.split(), read.text) == (["en", "rad"], "text")
+
+
 def test_headers_beyond_the_limits_are_left_out_and_the_body_is_found() -> None:
     limits = Limits(header_fields=5)
     read = read_mail(b"From: a@example.se\r\n" + b"X-A: b\r\n" * 50 + b"\r\ntext", limits)

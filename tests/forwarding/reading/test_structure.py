@@ -49,6 +49,23 @@ def test_an_inner_multipart_may_reuse_the_outer_boundary() -> None:
     assert (read.text, [one.name for one in read.attachments]) == ("ett", ["a.pdf"])
 
 
+def test_text_behind_a_delimiter_is_ignored_where_no_delimiter_is_bare() -> None:
+    read = read_mail(mail(b"--b1 junk\r\n\r\nhej\r\n--b1-- junk\r\n", b"Content-Type: multipart/mixed; boundary=b1"))
+    assert read.text == "hej"
+
+
+def test_a_lone_closing_delimiter_is_not_shown() -> None:
+    read = read_mail(mail(b"hej\r\n--b1--\r\n", b"Content-Type: multipart/mixed; boundary=b1"))
+    assert read.text.strip() == "hej"
+
+
+def test_text_under_a_file_name_is_shown_where_nothing_else_is() -> None:
+    named = part("inneh\u00e5ll", "text/plain; charset=utf-8; name=a.txt")
+    read = read_mail(multipart(part(""), named))
+    assert (read.text, [one.name for one in read.attachments]) == ("innehåll", ["a.txt"])
+    assert read_mail(multipart(part("Hej"), named)).text == "Hej"
+
+
 def test_a_part_without_header_is_text() -> None:
     read = read_mail(mail(b"--b1\r\nutan rubrik\r\n--b1--\r\n", b"Content-Type: multipart/mixed; boundary=b1"))
     assert read.text == "utan rubrik"

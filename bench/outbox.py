@@ -64,7 +64,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
     with database("bench-outbox") as base, _sink() as port:
-        os.environ.update(base.environment(RELAY_URL=f"smtp://127.0.0.1:{port}", RELAY_QUESTION=""))
+        os.environ.update(base.environment(RELAY_URL=f"smtp://127.0.0.1:{port}", RELAY_QUESTION="whitelabel.postfix_log.accepted"))
         _start_django()
         inbox = _inbox()
         _round(inbox, port, 50)

@@ -178,8 +178,9 @@ def undo(message: Message, actor: User) -> bool:
 
 
 def _send(draft: _Draft, submission_key: UUID, then: Then, not_before: datetime | None) -> Message:
-    message_pk = _reserve_message_id()
-    thread = _thread(draft, message_pk)
+    message_pk = reserve_message_id()
+    answered = draft.answered if draft.action != "forward" else None
+    thread = thread_of(draft.conversation, answered, message_pk, draft.identity, subject=draft.subject, at=draft.at)
     text, ranges = _assembled(draft)
     mail = _enqueue(draft, thread, text, not_before or draft.at)
     message = Message(
@@ -226,7 +227,7 @@ def _enqueue(draft: _Draft, thread: ThreadHeaders, text: str, not_before: dateti
         references=thread.references,
         thread_topic=thread.thread_topic,
         thread_index=thread.thread_index,
-        extra=(("X-Kundo-Msg", thread.message_id.strip("<>").partition("@")[0]), ("X-Kundo-Loop", thread.loop)),
+        extra=thread.own_fields,
     )
     try:
         return outbox.enqueue(draft.identity, letter, draft.people.everyone, not_before=not_before)
@@ -234,18 +235,20 @@ def _enqueue(draft: _Draft, thread: ThreadHeaders, text: str, not_before: dateti
         raise TooLarge(_too_large(error.octets, error.limit)) from error
 
 
-def _thread(draft: _Draft, message_pk: int) -> ThreadHeaders:
-    answered = draft.answered if draft.action != "forward" else None
+def thread_of(
+    conversation: Conversation, answered: Message | None, message_pk: int, who: Identity, *, subject: str, at: datetime
+) -> ThreadHeaders:
+    """The thread headers of a mail about to be sent in a conversation; `answered` is None for one that answers nothing."""
     return thread_headers(
         keys.token_keys(),
-        organization_id=draft.conversation.organization_id,
-        conversation_id=draft.conversation.pk,
+        organization_id=conversation.organization_id,
+        conversation_id=conversation.pk,
         message_id=message_pk,
-        sending_domain=draft.identity.return_path_domain,
-        subject=draft.subject,
+        sending_domain=who.return_path_domain,
+        subject=subject,
         parent=_parent(answered) if answered else None,
-        started=draft.conversation.created_at,
-        at=draft.at,
+        started=conversation.created_at,
+        at=at,
     )
 
 
@@ -337,7 +340,7 @@ def _too_large(octets: int, limit: int) -> str:
     ) % {"size": filesizeformat(octets), "limit": filesizeformat(limit)}
 
 
-def _reserve_message_id() -> int:
+def reserve_message_id() -> int:
     """The next id of a message: it is part of the mail's Message-ID, so it must be known before the row is written."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT nextval(pg_get_serial_sequence('conversations_message', 'id'))")

@@ -40,6 +40,11 @@ class ThreadHeaders:
     marker: str
     loop: str
 
+    @property
+    def own_fields(self) -> tuple[tuple[str, str], ...]:
+        """The fields by which our mail is known when it, or a report about it, comes back."""
+        return (("X-Kundo-Msg", self.message_id.strip("<>").partition("@")[0]), ("X-Kundo-Loop", self.loop))
+
 
 def thread_headers(
     keys: tokens.TokenKeys,

@@ -140,6 +140,15 @@ def add_outbound(
     return message
 
 
+def add_automatic(conversation: Conversation, message: Message) -> Message:
+    """Add a mail that the service itself has sent. It answers nothing, so the conversation's state stays as it is."""
+    conversation = locked(conversation)
+    _store(conversation, message, ())
+    conversation.save(update_fields=["message_count", "version"])
+    live.announce(conversation, "message")
+    return message
+
+
 def take_back(conversation: Conversation, message: Message, *, before: dict[str, str | None]) -> None:
     """Remove a sent mail that never left. `before` is the state the conversation had then, from `state_of`."""
     conversation = locked(conversation)

@@ -21,6 +21,15 @@ class Inbox(TenantModel):
         blank=True,
         help_text=_("{name} and {title} are replaced by those of the person who answers."),
     )
+    confirmation = models.TextField(
+        _("delivery confirmation"),
+        blank=True,
+        max_length=5000,
+        help_text=_(
+            "Sent once to people who write for the first time in a matter. {number} is replaced by the number of the "
+            "conversation. Leave it empty to send none."
+        ),
+    )
     match_subjects = models.BooleanField(
         default=False, help_text="a mail without other signs joins the sender's conversation with the same subject"
     )

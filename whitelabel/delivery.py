@@ -1,9 +1,9 @@
 """The worker that empties the outbox: claim, send to the relay, record.
 
 What is promised: every mail reaches the relay at least once; more than once only if this process dies, or the connection
-breaks, between the final dot and the record of the reply, and the relay cannot be asked (RELAY_QUESTION). At most
-OUTBOX_UNRECORDED_REPLIES replies, none older than OUTBOX_UNRECORDED_SECONDS and one SMTP transaction, are unrecorded at a
-time. Octets, Message-ID and Date are the same in every try.
+breaks, between the final dot and the record of the reply, and the relay cannot be asked (RELAY_QUESTION). Then it is that
+one mail: every reply is recorded at once. A relay that can be asked is sent to faster, because its replies may wait for a
+commit together. Octets, Message-ID and Date are the same in every try.
 """
 
 from __future__ import annotations
@@ -150,8 +150,8 @@ class Courier:
 
     def _record_in_time(self) -> None:
         unrecorded = sum(len(report.replies) - report.recorded for report in self._reports)
-        waited = time.monotonic() - self._oldest
-        if unrecorded >= settings.OUTBOX_UNRECORDED_REPLIES or waited >= settings.OUTBOX_UNRECORDED_SECONDS:
+        together = settings.OUTBOX_UNRECORDED_REPLIES if self._question else 1
+        if unrecorded >= together or time.monotonic() - self._oldest >= settings.OUTBOX_UNRECORDED_SECONDS:
             self._record()
 
     def _record(self) -> None:

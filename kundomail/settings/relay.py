@@ -24,8 +24,7 @@ RELAY_LONGEST_PAUSE_SECONDS = 120
 
 UNDO_SEND_SECONDS: int = env.int("UNDO_SEND_SECONDS", default=10)
 OUTBOX_BATCH = 50  # mails claimed at a time
-# Replies of the relay that may wait for a commit together: as many mails may leave twice if a worker is killed and the
-# relay cannot be asked.
+# Replies that may wait for a commit together, and for how long; only those of a relay that can be asked about them.
 OUTBOX_UNRECORDED_REPLIES = 8
 OUTBOX_UNRECORDED_SECONDS = 0.1
 OUTBOX_BATCH_OCTETS = 32 * 1024 * 1024  # of them in memory at a time
@@ -34,6 +33,11 @@ OUTBOX_LEASE_SECONDS: int = env.int("OUTBOX_LEASE_SECONDS", default=300)
 OUTBOX_RETRY_MINUTES = (1, 2, 5, 15, 60)  # then hourly
 OUTBOX_GIVE_UP_DAYS = 5
 OUTGOING_MESSAGE_OCTETS = 25 * 1024 * 1024  # what common receivers accept, encoded
+
+# Delivery confirmations at most: to one person from one inbox in 24 hours and in 7 days, from one inbox in an hour.
+CONFIRMATIONS_A_DAY = 1
+CONFIRMATIONS_A_WEEK = 4
+CONFIRMATIONS_AN_HOUR = 200
 
 # The key that mail from the service's own addresses is signed with: a PEM file, and the selector its public half is
 # published under, at <selector>._domainkey.<MAIL_DOMAIN>. Without a file such mail is left unsigned. In local mode

@@ -1,0 +1,187 @@
+"""Delivery confirmations: the one automatic mail we send, when an inbox asks for it and nothing can come of it but good.
+
+It is written for the first mail of a conversation only, to the person who wrote, in words of the inbox: nothing of the
+sender's own text goes back, so it cannot be used to send mail in our name (RFC 3834). It is a row in the conversation, and
+changes no state: a person still has to answer.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import connection
+from django.db.models import QuerySet
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
+
+from conversations import addressees, timeline
+from conversations.composer import reserve_message_id, thread_of
+from conversations.correspondence import ThreadHeaders
+from conversations.models import Conversation, Message
+from conversations.outgoing_html import outgoing_html
+from inboxes.models import Inbox
+from whitelabel import identity, mime, mime_text, outbox
+from whitelabel.identity import Identity
+from whitelabel.mime_headers import Mailbox
+
+MAIL_CLASS = "confirmation"
+"""Message.mail_class of a confirmation."""
+
+HUMAN = "human"
+
+_MACHINE = re.compile(r"(?:no|do.?not).?reply|mailer.?daemon|postmaster|bounce", re.IGNORECASE)
+_SUPPRESSING = frozenset({"all", "oof", "autoreply"})
+_LOCK = "SELECT pg_advisory_xact_lock(hashtext('confirmation'), hashtext(%s))"
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What decides about one confirmation. Addresses are in lower case; the counts are of confirmations sent before."""
+
+    mail_class: str
+    mail_from: str
+    writer: str
+    recipient: str
+    suppress: str
+    names_inbox: bool
+    is_first: bool
+    own_domains: frozenset[str]
+    own_addresses: frozenset[str]
+    to_recipient_in_day: int = 0
+    to_recipient_in_week: int = 0
+    of_inbox_in_hour: int = 0
+
+
+def refusal(facts: Facts) -> str:
+    """Why no confirmation may be sent; "" when it may. Pure."""
+    machine = any(_MACHINE.search(address) for address in (facts.writer, facts.recipient, facts.mail_from))
+    ours = {facts.writer, facts.recipient} & facts.own_addresses or any(
+        address.rpartition("@")[2] in facts.own_domains for address in (facts.writer, facts.recipient)
+    )
+    reasons = (
+        (facts.mail_class != HUMAN, "no person wrote it"),
+        (not facts.mail_from, "it came without a return path"),
+        (not facts.is_first, "the conversation has begun already"),
+        (not facts.names_inbox, "it was not written to the inbox"),
+        (machine, "the sender is a machine"),
+        (bool(ours), "the sender is one of our own addresses"),
+        (bool(_words(facts.suppress) & _SUPPRESSING), "the sender asks for no automatic answers"),
+        (facts.to_recipient_in_day >= settings.CONFIRMATIONS_A_DAY, "the sender got one today"),
+        (facts.to_recipient_in_week >= settings.CONFIRMATIONS_A_WEEK, "the sender got enough this week"),
+        (facts.of_inbox_in_hour >= settings.CONFIRMATIONS_AN_HOUR, "the inbox has sent too many this hour"),
+    )
+    return next((reason for applies, reason in reasons if applies), "")
+
+
+def confirm(message: Message, *, mail_from: str, suppress: str, names_inbox: bool) -> Message | None:
+    """Send the inbox's confirmation of a mail just filed, if it has one and it may be sent; gives the confirmation.
+
+    `mail_from` is the envelope sender ("" for the null sender), `suppress` the value of X-Auto-Response-Suppress,
+    `names_inbox` whether To, Cc or the way it came names the inbox. Call inside the organization's scope.
+    """
+    inbox = message.inbox
+    if not inbox.confirmation.strip():
+        return None
+    recipient = _recipient(message)
+    if recipient is None:
+        return None
+    with connection.cursor() as cursor:
+        # Two mails of one sender at once: the second must see the confirmation of the first.
+        cursor.execute(_LOCK, [f"{inbox.pk} {recipient['address'].lower()}"])
+    facts = _facts(message, recipient["address"], mail_from=mail_from, suppress=suppress, names_inbox=names_inbox)
+    return _send(message, recipient) if not refusal(facts) else None
+
+
+def _recipient(message: Message) -> addressees.Person | None:
+    """Where an answer would go: one address, once."""
+    own = addressees.own_addresses(message.inbox)
+    try:
+        people = addressees.checked(addressees.addressees_of(message, "reply", own).to, own)
+    except addressees.InvalidRecipient:
+        return None
+    return people[0] if len(people) == 1 else None
+
+
+def _facts(message: Message, recipient: str, *, mail_from: str, suppress: str, names_inbox: bool) -> Facts:
+    now = timezone.now()
+    sent = Message.objects.filter(inbox=message.inbox_id, kind=Message.Kind.OUTBOUND, mail_class=MAIL_CLASS)
+    to_recipient = sent.filter(to__contains=[{"address": recipient}])
+    others = Message.objects.filter(conversation=message.conversation_id).exclude(pk=message.pk)
+    return Facts(
+        mail_class=message.mail_class,
+        mail_from=mail_from.strip("<> ").lower(),
+        writer=message.from_address.lower(),
+        recipient=recipient.lower(),
+        suppress=suppress,
+        names_inbox=names_inbox,
+        is_first=not others.exists(),
+        own_domains=frozenset({settings.MAIL_DOMAIN}),
+        own_addresses=frozenset(Inbox.objects.values_list("address", flat=True)),
+        to_recipient_in_day=_since(to_recipient, now - timedelta(days=1)),
+        to_recipient_in_week=_since(to_recipient, now - timedelta(days=7)),
+        of_inbox_in_hour=_since(sent, now - timedelta(hours=1)),
+    )
+
+
+def _since(messages: QuerySet[Message], moment: datetime) -> int:
+    return messages.filter(received_at__gte=moment).count()
+
+
+def _send(message: Message, recipient: addressees.Person) -> Message:
+    conversation, inbox, now = message.conversation, message.inbox, timezone.now()
+    who = identity.choose(inbox.address, inbox.service_address, inbox.name)
+    with translation.override(settings.LANGUAGE_CODE):
+        subject = _("We have received your mail (#%(number)s)") % {"number": conversation.number}
+    text = mime_text.clean(inbox.confirmation.replace("{number}", str(conversation.number))).strip("\n")
+    confirmation_pk = reserve_message_id()
+    thread = thread_of(conversation, message, confirmation_pk, who, subject=subject, at=now)
+    letter = _letter(who, recipient, subject, text, thread, now)
+    mail = outbox.enqueue(who, letter, [recipient["address"]], automatic=True)
+    confirmation = Message(
+        pk=confirmation_pk,
+        kind=Message.Kind.OUTBOUND,
+        mail_class=MAIL_CLASS,
+        from_name=who.from_name[:300],
+        from_address=who.from_address,
+        to=[recipient],
+        subject=subject,
+        text=text,
+        ranges=[[0, len(text), "visible"]],
+        message_id=thread.message_id.strip("<>"),
+        in_reply_to=[thread.in_reply_to.strip("<>")] if thread.in_reply_to else [],
+        references=[reference.strip("<>") for reference in thread.references],
+        thread_index=thread.guid,
+        outbound=mail,
+        received_at=now,
+        date_header=now,
+    )
+    return timeline.add_automatic(Conversation(pk=conversation.pk), confirmation)
+
+
+def _letter(
+    who: Identity, recipient: addressees.Person, subject: str, text: str, thread: ThreadHeaders, at: datetime
+) -> mime.Letter:
+    return mime.Letter(
+        sender=Mailbox("", who.from_address),
+        to=(Mailbox(recipient["name"], recipient["address"]),),
+        subject=subject,
+        text=text,
+        html=outgoing_html(text, "", "", thread.marker),
+        date=timezone.localtime(at),
+        message_id=thread.message_id,
+        in_reply_to=thread.in_reply_to,
+        references=thread.references,
+        extra=(
+            ("Auto-Submitted", "auto-replied"),
+            ("X-Auto-Response-Suppress", "All"),
+            ("Precedence", "bulk"),
+            *thread.own_fields,
+        ),
+    )
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(re.findall(r"[a-z]+", text.lower()))

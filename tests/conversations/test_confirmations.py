@@ -1,0 +1,175 @@
+"""Delivery confirmations: when one is sent, what it says, and that it can never start a quarrel between machines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from conversations import confirmations
+from conversations.confirmations import Facts, confirm, refusal
+from conversations.models import Conversation, Message
+from forwarding.classifying import classify
+from forwarding.reading import read_mail
+from forwarding.reading.mail import ReadMail
+from inboxes.creating import create_inbox
+from inboxes.models import Inbox
+from organizations import scope
+from tests.support import builders
+
+TEXT = "Hej!\n\nVi har fått ditt mejl och svarar inom två dagar. Ditt nummer är {number}."
+GOOD = Facts(
+    mail_class="human",
+    mail_from="barry@example.org",
+    writer="barry@example.org",
+    recipient="barry@example.org",
+    suppress="",
+    names_inbox=True,
+    is_first=True,
+    own_domains=frozenset({"mail.kundo.se"}),
+    own_addresses=frozenset({"jobb@lillestad.se", "info@lillestad.se"}),
+)
+
+
+def test_a_person_who_writes_for_the_first_time_gets_one() -> None:
+    assert refusal(GOOD) == ""
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        *({"mail_class": kind} for kind in ("auto_reply", "auto_generated", "list", "dsn", "mdn", "arf", "calendar")),
+        {"mail_from": ""},
+        {"is_first": False},
+        {"names_inbox": False},
+        *(
+            {"writer": f"{name}@example.org"}
+            for name in ("no-reply", "noreply", "do_not_reply", "MAILER-DAEMON", "postmaster")
+        ),
+        {"recipient": "donotreply@example.org"},
+        {"mail_from": "bounces+123@lists.example.org"},
+        {"writer": "info@lillestad.se"},
+        {"recipient": "info@lillestad.se"},
+        {"writer": "jobb.lillestad.se@mail.kundo.se"},
+        {"suppress": "All"},
+        {"suppress": "DR, OOF, AutoReply"},
+        {"to_recipient_in_day": 1},
+        {"to_recipient_in_week": 4},
+        {"of_inbox_in_hour": 200},
+    ],
+    ids=str,
+)
+def test_one_thing_against_it_is_enough(changes: dict[str, Any]) -> None:
+    assert refusal(replace(GOOD, **changes)) != ""
+
+
+@pytest.mark.parametrize("suppress", ["DR", "NDR, RN, NRN", "None"])
+def test_other_wishes_about_reports_do_not_matter(suppress: str) -> None:
+    assert refusal(replace(GOOD, suppress=suppress)) == ""
+
+
+@pytest.fixture
+def town() -> Iterator[builders.Town]:
+    town = builders.town()
+    with scope.organization(town.organization):
+        Inbox.objects.filter(pk=town.inbox.pk).update(confirmation=TEXT)
+        town.inbox.refresh_from_db()
+        yield town
+
+
+def arrive(town: builders.Town, **options: Any) -> Message:
+    """A mail as filing stores it."""
+    return Message.objects.select_related("conversation", "inbox").get(pk=builders.received(town.inbox, **options).pk)
+
+
+def confirmed(message: Message, **options: Any) -> Message | None:
+    facts = {"mail_from": message.from_address, "suppress": "", "names_inbox": True}
+    return confirm(message, **{**facts, **options})
+
+
+def on_the_wire(message: Message) -> ReadMail:
+    assert message.outbound is not None
+    return read_mail(bytes(message.outbound.content))
+
+
+@pytest.mark.django_db
+def test_it_says_what_the_inbox_says_and_nothing_of_the_senders_text(town) -> None:
+    received = arrive(town, subject="Köp billigt", text="Klicka här")
+    sent = confirmed(received)
+    assert sent is not None
+    read = on_the_wire(sent)
+    assert read.visible_text.strip() == TEXT.replace("{number}", str(received.conversation.number))
+    assert read.subject == f"Vi har tagit emot ditt mejl (#{received.conversation.number})"
+    content = bytes(sent.outbound.content).decode()
+    assert "billigt" not in content
+    assert "Klicka" not in content
+
+
+@pytest.mark.django_db
+def test_every_program_can_see_that_no_person_wrote_it(town) -> None:
+    sent = confirmed(arrive(town))
+    assert sent is not None
+    read = on_the_wire(sent)
+    assert read.header("Auto-Submitted") == "auto-replied"
+    assert read.header("X-Auto-Response-Suppress") == "All"
+    assert read.header("Precedence") == "bulk"
+    assert read.header("X-Kundo-Loop").startswith("v1;")
+    assert classify(read, "b.x@mail.kundo.se") != "human"
+    assert sent.outbound.automatic
+
+
+@pytest.mark.django_db
+def test_it_is_a_row_in_the_conversation_and_changes_no_state(town) -> None:
+    received = arrive(town)
+    before = Conversation.objects.get(pk=received.conversation_id)
+    sent = confirmed(received)
+    assert sent is not None
+    after = Conversation.objects.get(pk=received.conversation_id)
+    assert sent.conversation_id == after.pk
+    assert (after.status, after.unanswered_since, after.assignee_id) == ("unanswered", before.unanswered_since, None)
+    assert after.message_count == before.message_count + 1
+
+
+@pytest.mark.django_db
+def test_an_inbox_without_a_text_sends_none(town) -> None:
+    Inbox.objects.filter(pk=town.inbox.pk).update(confirmation=" ")
+    assert confirmed(arrive(town)) is None
+
+
+@pytest.mark.django_db
+def test_a_sender_gets_one_a_day_however_many_matters_there_are(town) -> None:
+    assert confirmed(arrive(town)) is not None
+    assert confirmed(arrive(town, subject="Något annat")) is None
+    assert confirmed(arrive(town, sender=("Cecilia", "cecilia@example.org"))) is not None
+
+
+@pytest.mark.django_db
+def test_a_second_mail_in_a_conversation_gets_none(town) -> None:
+    first = arrive(town)
+    assert confirmed(arrive(town, conversation=first.conversation, sender=("D", "david@example.org"))) is None
+
+
+@pytest.mark.django_db
+def test_the_answer_goes_where_the_writer_asked_for_it(town) -> None:
+    received = arrive(town)
+    received.reply_to = [{"name": "", "address": "cecilia@example.org"}]
+    sent = confirmed(received)
+    assert sent is not None
+    assert [person["address"] for person in sent.to] == ["cecilia@example.org"]
+
+
+@pytest.mark.django_db
+def test_two_inboxes_with_confirmations_do_not_answer_each_other(town) -> None:
+    other = create_inbox("info@grannby.se", "Info", actor=town.admin)
+    Inbox.objects.filter(pk=other.pk).update(confirmation=TEXT)
+    other.refresh_from_db()
+    first = confirmed(arrive(town, sender=("Info", "info@annanby.se")))
+    assert first is not None
+    read = on_the_wire(first)
+    answer = builders.received(other, sender=(town.inbox.name, "jobb@enby.se"), subject=read.subject, text=read.text)
+    Message.objects.filter(pk=answer.pk).update(mail_class=str(classify(read, "b.x@mail.kundo.se")))
+    answer = Message.objects.select_related("conversation", "inbox").get(pk=answer.pk)
+    assert confirmed(answer) is None
+    assert Message.objects.filter(mail_class=confirmations.MAIL_CLASS).count() == 1

@@ -7,12 +7,13 @@ changes no state: a person still has to answer.
 
 from __future__ import annotations
 
+import logging
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
@@ -26,6 +27,8 @@ from inboxes.models import Inbox
 from whitelabel import identity, mime, mime_text, outbox
 from whitelabel.identity import Identity
 from whitelabel.mime_headers import Mailbox
+
+log = logging.getLogger(__name__)
 
 MAIL_CLASS = "confirmation"
 """Message.mail_class of a confirmation."""
@@ -92,7 +95,15 @@ def confirm(message: Message, *, mail_from: str, suppress: str, names_inbox: boo
         # Two mails of one sender at once: the second must see the confirmation of the first.
         cursor.execute(_LOCK, [f"{inbox.pk} {recipient['address'].lower()}"])
     facts = _facts(message, recipient["address"], mail_from=mail_from, suppress=suppress, names_inbox=names_inbox)
-    return _send(message, recipient) if not refusal(facts) else None
+    if refusal(facts):
+        return None
+    try:
+        with transaction.atomic():
+            return _send(message, recipient)
+    except Exception:
+        # Whatever is wrong with a confirmation, the mail it confirms must be filed.
+        log.exception("no confirmation of message %s", message.pk)
+        return None
 
 
 def _recipient(message: Message) -> addressees.Person | None:

@@ -27,11 +27,12 @@ class NewInboxForm(forms.Form):
 
 
 class GeneralForm(forms.ModelForm):
-    """The name people see."""
+    """The name people see, and what they are told when their mail has arrived."""
 
     class Meta:
         model = Inbox
-        fields = ("name",)
+        fields = ("name", "confirmation")
+        widgets: ClassVar = {"confirmation": forms.Textarea(attrs={"rows": 5})}
 
 
 class SignatureForm(forms.ModelForm):

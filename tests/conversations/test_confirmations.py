@@ -173,3 +173,11 @@ def test_two_inboxes_with_confirmations_do_not_answer_each_other(town) -> None:
     answer = Message.objects.select_related("conversation", "inbox").get(pk=answer.pk)
     assert confirmed(answer) is None
     assert Message.objects.filter(mail_class=confirmations.MAIL_CLASS).count() == 1
+
+
+@pytest.mark.django_db
+def test_a_confirmation_that_fails_does_not_take_the_mail_with_it(town, settings) -> None:
+    settings.OUTGOING_MESSAGE_OCTETS = 10
+    received = arrive(town)
+    assert confirmed(received) is None
+    assert Message.objects.get(conversation=received.conversation).pk == received.pk

@@ -18,6 +18,7 @@ from conversations import composer
 from conversations.correspondence import Parent, thread_headers, thread_index
 from conversations.models import Conversation, Message
 from forwarding import filing
+from forwarding.incoming import understand
 from forwarding.models import Delivery, RawMail
 from forwarding.reading import read_mail
 from organizations import scope
@@ -99,7 +100,7 @@ def filed(town: builders.Town, raw: bytes) -> Message:
         received_at=timezone.now(),
         next_attempt_at=timezone.now(),
     )
-    message = filing.file(delivery, raw, read_mail(raw)).message
+    message = filing.file_letters([understand(delivery, raw, read_mail(raw))])[delivery.pk].message
     assert message is not None
     return message
 

@@ -162,7 +162,7 @@ def undo(message: Message, actor: User) -> bool:
     """Take a mail back that has not been sent yet; its text becomes the actor's draft. False when it is too late."""
     conversation = timeline.locked(message.conversation)
     message = Message.objects.select_related("outbound").filter(pk=message.pk).first() or message
-    if message.outbound is None or not outbox.cancel(message.outbound):
+    if message.outbound is None or message.outbound.automatic or not outbox.cancel(message.outbound):
         return False
     written = "".join(message.text[start:end] for start, end, kind in message.ranges if kind == "visible")
     Draft.objects.update_or_create(

@@ -30,6 +30,7 @@ MAIL_CLASSES: dict[str, str | Promise] = {
     "mdn": _("Read receipt"),
     "arf": _("Complaint"),
     "calendar": _("Calendar"),
+    "confirmation": _("Delivery confirmation"),
 }
 
 # Level → state symbol and sentence.

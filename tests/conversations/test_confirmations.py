@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from conversations import confirmations
+from conversations import composer, confirmations
 from conversations.confirmations import Facts, confirm, refusal
 from conversations.models import Conversation, Message
 from forwarding.classifying import classify
@@ -130,6 +130,13 @@ def test_it_is_a_row_in_the_conversation_and_changes_no_state(town) -> None:
     assert sent.conversation_id == after.pk
     assert (after.status, after.unanswered_since, after.assignee_id) == ("unanswered", before.unanswered_since, None)
     assert after.message_count == before.message_count + 1
+
+
+@pytest.mark.django_db
+def test_nobody_can_take_it_back(town) -> None:
+    sent = confirmed(arrive(town))
+    assert sent is not None
+    assert not composer.undo(sent, town.agent)
 
 
 @pytest.mark.django_db

@@ -64,7 +64,8 @@ class Gathering(Generic[Request, Answer]):
                 raise RuntimeError("closed")
             self._queue.append(waiting)
             self._news.notify()
-        return await waiting.answer
+        answer: Answer = await waiting.answer
+        return answer
 
     def close(self) -> None:
         """End the threads after what is asked already."""

@@ -198,7 +198,7 @@ class _CopyStream:
 
 def _wanted(messages: Sequence[_Message]) -> list[tuple[int, _Message, bytes]]:
     """Organization, message and digest of each raw row: one for each organization of each message."""
-    wanted = []
+    wanted: list[tuple[int, _Message, bytes]] = []
     for message in messages:
         digest = message.body.sha256().encode("ascii")
         organizations = dict.fromkeys(recipient.organization_id for recipient in message.envelope.recipients)

@@ -188,7 +188,10 @@ class Connection(SMTP):
             self._watch.wait(self._limits.command_seconds, replies.TIMEOUT)
         self._waiting_for_command = True
         try:
-            return (await self._reader.readuntil(b"\n")).rstrip(b"\r\n")
+            line = await self._reader.readuntil(b"\n")
+            if not line.endswith(b"\r\n"):
+                self._service.bare_newlines += 1
+            return line.rstrip(b"\r\n")
         except asyncio.LimitOverrunError:
             await self._skip_line()
             return None

@@ -37,7 +37,7 @@ class Service:
 
     `own_hosts`: our host names in lower case, to find loops; `certificate`: PEM files of chain and key, None for a
     self-made one; `proxy_networks`: peers that must send a PROXY header;
-    `temporary_directory`: for large bodies, None for the system's.
+    `temporary_directory`: for large bodies, None for the system's; `bare_newlines`: command lines that ended without CR.
     """
 
     limits: Limits
@@ -53,6 +53,7 @@ class Service:
     temporary_directory: str | None = None
     sessions: set[Drainable] = field(default_factory=set)
     draining: bool = False
+    bare_newlines: int = 0
     _storing: set[asyncio.Task[None]] = field(default_factory=set)
     _disk_looked: float = float("-inf")
     _disk_free: bool = True

@@ -207,7 +207,11 @@ def admitted(server: Spawned) -> bool:
 
 @pytest.mark.slow
 def test_20_000_pipelined_recipients_do_not_delay_others(tmp_path: Path) -> None:
-    with spawned(tmp_path) as server, RawSession(server.port).greet() as other, RawSession(server.port).greet() as session:
+    with (
+        spawned(tmp_path) as server,
+        RawSession(server.port).greet() as other,
+        RawSession(server.port).greet() as session,
+    ):
         session.command(b"MAIL FROM:<a@b.c>")
         flood = b"RCPT TO:<%s>\r\n" % RECIPIENT.encode() * 20_000
         flooding = threading.Thread(target=pour, args=(session, flood, 1, lambda: None))

@@ -32,6 +32,13 @@ def test_commands_may_end_with_a_bare_line_feed(either: Running) -> None:
         assert [reply[:3] for reply in session.replies(3)] == [b"250"] * 3
 
 
+def test_bare_line_feeds_are_counted(server: Running, session: RawSession) -> None:
+    session.send(b"NOOP\nNOOP\r\nNOOP\n")
+    session.replies(3)
+    assert server.service is not None
+    assert server.service.bare_newlines == 2
+
+
 @pytest.mark.parametrize("verb", [b"GET", b"POST", b"PUT", b"HEAD", b"OPTIONS", b"CONNECT"])
 def test_web_client_is_sent_away(server: Running, verb: bytes) -> None:
     with server.session() as session:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.support.dns import World
@@ -137,12 +135,6 @@ def test_a_long_name_is_walked_in_at_most_eight_queries() -> None:
 )
 def test_only_texts_that_begin_with_the_version_are_dmarc_records(text: str, counts: bool) -> None:
     assert bool(dmarc_texts((text,))) is counts
-
-
-@pytest.fixture
-def world() -> Iterator[World]:
-    with World() as running:
-        yield running
 
 
 SHOWN = {

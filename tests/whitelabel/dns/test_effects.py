@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
 
 import pytest
 from django.utils import translation
@@ -14,12 +13,6 @@ from tests.whitelabel.dns.stage import K1, OURS, TOKEN, Stage, key, strings
 from whitelabel.diagnosis.texts import edit_distance
 
 SPF = "v=spf1 include:_spf.post.test ~all"
-
-
-@pytest.fixture
-def world() -> Iterator[World]:
-    with World() as running:
-        yield running
 
 
 RIGHT = {

@@ -20,9 +20,12 @@ from dns.dnssectypes import Algorithm
 
 from tests.support.dns import World
 from tests.support.nameservers import NSD, UNBOUND, Program, start_nsd, start_unbound
+from tests.whitelabel.dns import rows_of_servers, rows_of_values
+from tests.whitelabel.dns.rows import ROWS, Row
 from tests.whitelabel.dns.stage import DOMAIN, Stage
-from tests.whitelabel.dns.test_catalogue import ROWS, Row
 from whitelabel.survey.values import Server
+
+REGISTERED = (rows_of_values, rows_of_servers)  # importing them fills ROWS
 
 pytestmark = [
     pytest.mark.slow,
@@ -60,12 +63,6 @@ def programs(tmp_path: Path) -> Iterator[Programs]:
     started = Programs(tmp_path)
     yield started
     started.stop()
-
-
-@pytest.fixture
-def world() -> Iterator[World]:
-    with World() as running:
-        yield running
 
 
 @pytest.mark.parametrize("fault", [row for row in ROWS if row.code not in NOT_ZONE_CONTENT], ids=lambda row: row.code)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
@@ -114,12 +113,6 @@ VARIANTS = {
     "only an unrelated text": Variant("missing_value", "owner", '_owner.mgeu TXT "hej hopp"'),
     "a catch-all address only": Variant("missing_nx", "owner", "* A 192.0.2.9"),
 }
-
-
-@pytest.fixture
-def world() -> Iterator[World]:
-    with World() as running:
-        yield running
 
 
 @pytest.mark.parametrize("name", VARIANTS)

@@ -42,6 +42,12 @@ _ATTRIBUTION_START = re.compile(
 )
 _ADDRESS = re.compile(r"<?[^\s<>@]{1,64}@[^\s<>@]{1,255}>?|<\s*mailto:|via ")
 _DATE = re.compile(r"\d{1,2}[:.h]\d{2}|\d{4}|\d{1,2}[-/.]\d{1,2}|\d{1,2}\.?\s\w{3,}")
+_CLOCK = re.compile(r"\b\d{1,2}[:.h]\d{2}\b")
+_FIRST_PERSON = re.compile(
+    r"\b(?:skrev (?:jag|vi|jeg)|(?:jag|vi|jeg|I|we) (?:skrev|wrote)|schrieb(?:en)? (?:ich|wir)|(?:ich|wir) schrieb(?:en)?"
+    r"|schreef ik|ik schreef|j['’]ai écrit|kirjoitin)\b",
+    re.IGNORECASE,
+)
 _BARE_ATTRIBUTION = re.compile(
     r"\s*\d{4}[-/]\d{1,2}[-/]\d{1,2}\s[^<>]{1,100}<[^<>@\s]{1,64}@[^<>@\s]{1,255}>:?\s*$"
     r"|\s*\w{2,4}\.?,\s\d{1,2}\s[^<>]{1,40}\d{1,2}:\d{2}[^<>]{1,100}<[^<>@\s]{1,64}@[^<>@\s]{1,255}>:\s*$"
@@ -81,8 +87,15 @@ _OTHER = (
 )
 _HEADER = re.compile(rf"[\s>|]*\*?_?(?:{_FROM}|{_OTHER})\*?\s?[:：]\*?(?:\s|\*|$|(?=\S))", re.IGNORECASE)
 _FROM_HEADER = re.compile(rf"[\s>|]*\*?(?:{_FROM})\*?\s?[:：]", re.IGNORECASE)
+_SUBJECT_HEADER = re.compile(
+    r"[\s>|]*\*?(?:subject|ämne|emne|betreff|objet|asunto|assunto|oggetto|onderwerp|temat|předmět|predmet|тема|aihe|tárgy"
+    r"|konu|subiect|主题|主旨|件名|제목)\*?\s?[:：]",
+    re.IGNORECASE,
+)
 
 _QUOTE = re.compile(r"[ \t]{0,8}(?:[>|»]|\w{1,12}>(?!\S))|[ \t]{0,8}[A-Z]\w{0,11}> ")
+# Other signs than `>` quote only below an attribution: a row of a table and a list may begin with them, too.
+_WEAK_QUOTE = re.compile(r"[ \t]{0,8}(?:[|»]|\w{1,12}>)")
 _DELIMITER = re.compile(r"[\s>]{0,8}[-_—–‐‑―ᐧ]{2,}\s*$|\s*—\s*$")
 _UNDERLINE = re.compile(r"\s{0,8}[-–—]{4,}\s*$")
 
@@ -92,12 +105,22 @@ _DEVICES = (
     r"|tablet|surfplatta|surface|k-9|k9|cell\w*|device|gerät|mobilgerät|nexus|oneplus|alcatel|ti-85|proton\w*|aol|sparrow"
     r"|spark|e-?post|epost|fairphone|handy|treo|palm|kindle|nine|aqua|boxer|bluemail|newton|typeapp|webmail|puhelin\w*"
 )
+_SENT = (
+    r"(?:sent|posted|written|typed) (?:from|via|with|by|using|on|through)"
+    r"|(?:skickat|skickad|skickades|sänt|sänd|sendt|sendes) (?:från|fra|via|med|genom|gjennom)"
+    r"|(?:gesendet|geschrieben) (?:von|mit|via|über)|(?:verstuurd|verzonden) (?:vanaf|met|via|van)"
+    r"|envoyé (?:de|depuis|avec|par|via)|(?:enviado|escrito) (?:desde|de|do|com|con|por|via|a partir)"
+    r"|inviato (?:da|dal|con|tramite)|wysłan[eoay] (?:z|ze|przez)|odesláno (?:z|ze|pomocí)|odoslané (?:z|zo)"
+    r"|lähetetty|отправлено (?:с|из|через)|надіслано (?:з|із|через)|trimis (?:de|din|cu)|poslano (?:z|s|iz)"
+)
+# Only forms that mail programs write: "My phone is …" or "Get the mail …" are words of the author.
 _DEVICE = re.compile(
-    rf"[\s<(*\[_]{{0,6}}(?:sent|posted|written|from|typed|skickat|skickades|sänt|sänd|send[te]*|gesendet|verstuurd|verzonden|"
-    rf"envoyé|enviado|inviato|wysłan[eoay]|odesláno|lähetetty|отправлено|надіслано|trimis|elküldve|poslano|gönderildi|"
-    rf"von meine[mr]|diese nachricht wurde von meine[mr]|hämta|get|télécharge[zr]|obtenga|obter|scarica|hent|"
-    rf"yahoo mail:?|mein|my|din|someone)\b[^,;:!?]{{0,60}}?\b(?:{_DEVICES})\b.{{0,100}}$"
-    r"|[\s(*]{0,4}(?:sent from my|skicka[dt] från min|skicka[dt] fra min|sendt fra min|gesendet von meine[mr]|von meinem"
+    rf"[\s<(*\[_]{{0,6}}(?:{_SENT})\b[^,;:!?]{{0,60}}?\b(?:{_DEVICES})\b.{{0,100}}$"
+    rf"|[\s<(*\[_]{{0,6}}(?:from (?:my|a)|von meine[mr]) [^,;:!?.]{{0,20}}?\b(?:{_DEVICES})\b[^,;:!?.]{{0,20}}\.?$"
+    r"|[\s<(*]{0,6}(?:get|download|hämta|hent|télécharge[rz]|obtenga|obtén|obter|scarica|pobierz|lataa) [\[(<]{0,2}outlook\b.{0,80}$"
+    r"|\s*(?:diese nachricht wurde )?von meine[mr] [^,;:!?.]{1,60} (?:gesendet|geschickt)\.?\s*$"
+    r"|\s*\w{1,20} from (?:my )?mobile\s*$"
+    r"|[\s(*]{0,4}(?:sent from my|skicka[dt] från min|skicka[dt] fra min|sendt fra min|gesendet von meine[mr]"
     r"|envoyé (?:de|depuis) mon|enviado (?:desde|do) (?:mi|meu)|inviato dal mio|verstuurd vanaf mijn) [^,;:!?.]{1,30}[.)*]?$"
     r"|\s*(?:從我的|从我的|我的).{0,20}(?:傳送|发送|發送|寄出).{0,10}$|\s*(?:iPhone|iPad|Android)から送信.{0,10}$"
     r"|\s*나의 .{1,20}에서 보냄.{0,10}$",
@@ -130,6 +153,11 @@ def is_fence(line: str) -> bool:
     return _FENCE.match(line) is not None
 
 
+def is_weak_quote(line: str) -> bool:
+    """True for `|`, `»` and `Name>`, which quote only where an attribution says so."""
+    return _WEAK_QUOTE.match(line[:LINE_MAXIMUM]) is not None
+
+
 def is_underline(line: str) -> bool:
     """True for a row of dashes, which right below a line of text is the underline of a heading."""
     return _UNDERLINE.match(line[:LINE_MAXIMUM]) is not None
@@ -138,6 +166,11 @@ def is_underline(line: str) -> bool:
 def is_from_header(line: str) -> bool:
     """True for a copied From header in any language."""
     return _FROM_HEADER.match(line[:LINE_MAXIMUM]) is not None
+
+
+def is_subject_header(line: str) -> bool:
+    """True for a copied Subject header in any language."""
+    return _SUBJECT_HEADER.match(line[:LINE_MAXIMUM]) is not None
 
 
 def has_verb(line: str) -> bool:
@@ -168,6 +201,16 @@ def names_somebody(text: str) -> bool:
 def names_time(text: str) -> bool:
     """True when text holds a date or a time of day."""
     return _DATE.search(text) is not None
+
+
+def names_clock(text: str) -> bool:
+    """True when text holds a time of day."""
+    return _CLOCK.search(text) is not None
+
+
+def is_first_person(text: str) -> bool:
+    """True for "skrev jag", "I wrote" and the like: the author tells something, no program does."""
+    return _FIRST_PERSON.search(text) is not None
 
 
 def is_bare_attribution(line: str) -> bool:

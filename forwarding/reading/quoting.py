@@ -14,6 +14,7 @@ from forwarding.reading.quote_markers import Line
 
 _ATTRIBUTION_LINES = 6
 _SIGNATURE_LINES = 14
+_DIVIDED_LINES = 8
 _HEADER_GAP = 2
 _QUOTED = {Line.QUOTE, Line.ATTRIBUTION, Line.SEPARATOR}
 _SIGNED = {Line.DEVICE, Line.MARKED_SIGNATURE}
@@ -37,6 +38,7 @@ def _classified(lines: list[str], marks: tuple[Mark, ...]) -> list[Line]:
     _protect_headings(lines, kinds)
     _find_attributions(lines, kinds)
     _find_headers(lines, kinds)
+    _doubt_weak_quotes(lines, kinds)
     _apply_marks(lines, kinds, marks)
     return kinds
 
@@ -72,6 +74,7 @@ def _find_attributions(lines: list[str], kinds: list[Line]) -> None:
 
 
 def _attribution_around(lines: list[str], kinds: list[Line], verb: int) -> tuple[int, int] | None:
+    """First and last line of the attribution whose verb stands in line `verb`; None when the author just uses the word."""
     last = next((n for n in range(verb, min(verb + 3, len(lines))) if markers.ends_attribution(lines[n])), None)
     if last is None or any(not lines[n].strip() for n in range(verb, last)):
         return None
@@ -79,40 +82,70 @@ def _attribution_around(lines: list[str], kinds: list[Line], verb: int) -> tuple
         if first != verb and kinds[first] in (Line.QUOTE, Line.ATTRIBUTION, Line.SEPARATOR):
             break
         joined = " ".join(lines[first : last + 1])[: markers.LINE_MAXIMUM]
-        if markers.starts_attribution(lines[first]) and markers.names_time(joined):
+        if markers.starts_attribution(lines[first]) and _is_evident(joined, _next_kind(kinds, last + 1)):
             return first, last
     own = " ".join(lines[verb : last + 1])
     return (verb, last) if markers.names_somebody(own) and len(own) < markers.LINE_MAXIMUM else None
 
 
+def _is_evident(joined: str, following: Line | None) -> bool:
+    """An attribution has a date, and an address, a time of day or quoted lines below; "Den 5 maj skrev jag:" has not."""
+    if not markers.names_time(joined):
+        return False
+    if markers.names_somebody(joined):
+        return True
+    return not markers.is_first_person(joined) and (markers.names_clock(joined) or following is Line.QUOTE)
+
+
+def _next_kind(kinds: list[Line], start: int) -> Line | None:
+    return next((kind for kind in kinds[start : start + 4] if kind is not Line.EMPTY), None)
+
+
+def _doubt_weak_quotes(lines: list[str], kinds: list[Line]) -> None:
+    """Lines that begin with another sign than `>` are text as long as nothing above them announces a quote."""
+    for number, kind in enumerate(kinds):
+        if kind in (Line.ATTRIBUTION, Line.SEPARATOR):
+            return
+        if kind is Line.QUOTE and markers.is_weak_quote(lines[number]):
+            kinds[number] = Line.TEXT
+
+
 def _find_headers(lines: list[str], kinds: list[Line]) -> None:
-    """A copied header block is three or more header lines with a From among them; other header-like lines are text."""
+    """Tell copied header blocks from lists of the author's own, such as a journey with From, To and Date."""
     number = 0
     while number < len(lines):
         if kinds[number] is not Line.HEADER:
             number += 1
             continue
-        behind, count, has_from = _header_block(lines, kinds, number)
-        is_block = has_from and (count >= 3 or (count == 2 and _follows_separator(kinds, number)))
+        behind = _end_of_headers(kinds, number)
+        headers = [lines[position] for position in range(number, behind) if kinds[position] is Line.HEADER]
+        copied = _is_copied(headers, after_separator=_follows_separator(kinds, number))
         for position in range(number, behind):
-            if is_block or kinds[position] is Line.HEADER:
-                kinds[position] = Line.SEPARATOR if is_block else Line.TEXT
+            if copied or kinds[position] is Line.HEADER:
+                kinds[position] = Line.SEPARATOR if copied else Line.TEXT
         number = behind
 
 
-def _header_block(lines: list[str], kinds: list[Line], start: int) -> tuple[int, int, bool]:
-    """End of the block, number of header lines in it, and whether one is a From; folded and blank lines may lie between."""
-    behind, count, has_from, gap = start, 0, False, 0
-    for number in range(start, len(lines)):
+def _end_of_headers(kinds: list[Line], start: int) -> int:
+    """Behind the last header line of a block; folded and blank lines may lie between."""
+    behind, gap = start, 0
+    for number in range(start, len(kinds)):
         if kinds[number] is Line.HEADER:
-            count += 1
-            has_from = has_from or markers.is_from_header(lines[number])
             behind, gap = number + 1, 0
         elif kinds[number] in (Line.TEXT, Line.EMPTY) and gap < _HEADER_GAP:
             gap += 1
         else:
             break
-    return behind, count, has_from
+    return behind
+
+
+def _is_copied(headers: list[str], *, after_separator: bool) -> bool:
+    """A copied header has a From, and a subject or an address among three lines; below a separator two lines do."""
+    if not any(markers.is_from_header(line) for line in headers):
+        return False
+    if after_separator:
+        return len(headers) >= 2
+    return len(headers) >= 3 and any(markers.is_subject_header(line) or "@" in line for line in headers)
 
 
 def _follows_separator(kinds: list[Line], number: int) -> bool:
@@ -177,18 +210,19 @@ class _Folder:
                 cut = number
             elif kind in _SIGNED and not self._text_between(number + 1, cut, result):
                 result[number] = "signature"
-            elif kind is Line.DELIMITER and self._is_short(number + 1, cut, result):
+            elif kind is Line.DELIMITER and self._is_short(number, cut):
                 result[number:cut] = ["signature"] * (cut - number)
                 cut = number
 
     def _text_between(self, start: int, end: int, result: list[RangeKind]) -> bool:
         return any(self.kinds[n] in _WRITTEN and result[n] == "visible" for n in range(start, min(end, start + 200)))
 
-    def _is_short(self, start: int, end: int, result: list[RangeKind]) -> bool:
-        """A signature is a few lines; a delimiter above quoted mail goes with that mail."""
-        if end - start > 4 * _SIGNATURE_LINES:
+    def _is_short(self, delimiter: int, end: int) -> bool:
+        """A signature is a few lines; behind a mere row of dashes, which may divide the author's text, fewer still."""
+        if end - delimiter > 4 * _SIGNATURE_LINES:
             return False
-        return sum(self.kinds[n] is not Line.EMPTY for n in range(start, end)) <= _SIGNATURE_LINES
+        most = _DIVIDED_LINES if markers.is_underline(self.lines[delimiter]) else _SIGNATURE_LINES
+        return sum(self.kinds[n] is not Line.EMPTY for n in range(delimiter + 1, end)) <= most
 
     def _fold_quotes(self, result: list[RangeKind]) -> None:
         first = next((n for n, kind in enumerate(self.kinds) if kind in _QUOTED), None)

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from dataclasses import replace
 
 import dns.zone
 import pytest
+from django.utils import translation
+from django.utils.translation import gettext
 
 from tests.whitelabel.dns.stage import FACTS, K1, OURS, TOKEN
+from whitelabel.diagnosis.catalogue import ENTRIES
+from whitelabel.diagnosis.values import Finding
 from whitelabel.record_export import csv_table, display_name, display_value, plain_text, zone_file
-from whitelabel.records import UnusableName, exact_selector, expected_records, split_strings, unicode_name
+from whitelabel.records import PROFILES, UnusableName, exact_selector, expected_records, split_strings, unicode_name
 
 
 def test_profile_b_asks_for_static_records_under_the_subdomain() -> None:
@@ -105,3 +110,28 @@ def test_the_plain_text_names_type_name_host_and_value() -> None:
 def test_an_a_label_is_shown_as_people_write_it() -> None:
     assert unicode_name("xn--rksmrgs-5wao1o.se") == "räksmörgås.se"
     assert unicode_name("kund.test") == "kund.test"
+
+
+def test_every_purpose_is_told_in_swedish() -> None:
+    purposes = {r.purpose for profile in PROFILES for r in expected_records(FACTS, profile=profile, exact_domain=True)}
+
+    assert len(purposes) == 7
+    with translation.override("sv"):
+        assert all(gettext(purpose) != purpose for purpose in purposes)
+
+
+@pytest.mark.parametrize("code", sorted(ENTRIES))
+def test_every_sentence_has_the_same_placeholders_in_swedish(code: str) -> None:
+    entry = ENTRIES[code]
+    for sentence in filter(None, (entry.sentence, entry.alone)):
+        with translation.override("sv"):
+            swedish = gettext(sentence)
+        assert swedish != sentence
+        assert set(re.findall(r"\{\w+\}", swedish)) == set(re.findall(r"\{\w+\}", sentence))
+
+
+def test_when_no_other_server_was_there_the_sentence_does_not_count_them() -> None:
+    finding = Finding("ns_unreachable", {"ns": "ns1.kund.test", "n": "0", "time": "10:42"})
+
+    with translation.override("sv"):
+        assert finding.message() == "ns1.kund.test svarade inte. Nytt försök 10:42."

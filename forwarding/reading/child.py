@@ -114,7 +114,8 @@ class _Child:
         self.limits = limits
         self.answered = 0
         self.socket, theirs = socket.socketpair()
-        environment = {**os.environ, "PYTHONPATH": str(_ROOT)}
+        # Not our own environment: it holds the keys and the database's address, and the child reads hostile octets.
+        environment = {"PYTHONPATH": str(_ROOT), "PATH": os.environ.get("PATH", ""), "LC_ALL": "C.UTF-8"}
         command = [sys.executable, "-c", _START, str(theirs.fileno())]
         self.process = subprocess.Popen(
             command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, cwd=_ROOT, env=environment

@@ -5,6 +5,7 @@ import pickle
 import signal
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -102,6 +103,15 @@ def test_without_any_working_child_the_envelope_is_left(monkeypatch: pytest.Monk
     with Reader(ChildLimits(wall_seconds=10)) as reader:
         read = reader.read(mail())
     assert (read.stage, read.attachments[0].content) == ("envelope", mail())
+
+
+def test_the_child_knows_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET_KEY", "hemligt")
+    with Reader() as reader:
+        reader.read(mail())
+        environment = Path(f"/proc/{_pid(reader)}/environ").read_bytes()
+    assert b"PYTHONPATH" in environment
+    assert b"hemligt" not in environment
 
 
 @pytest.mark.parametrize("answer", [pickle.dumps(os.getcwd), pickle.dumps("text"), b"", b"\x80garbage"])

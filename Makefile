@@ -8,8 +8,10 @@ INSTALL := $(PYTHON) -m kundomail.local.bootstrap
 run:
 	@$(PYTHON) manage.py up
 
+# Playwright keeps an event loop running in its process, which tests that start one of their own cannot share.
 test: dev
-	$(VENV) -m pytest -n 2
+	$(VENV) -m pytest -n 2 -m "not slow and not browser"
+	$(VENV) -m pytest -n 2 -m "browser and not slow"
 
 test-slow: dev
 	$(VENV) -m pytest -m slow

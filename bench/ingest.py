@@ -20,7 +20,7 @@ from pathlib import Path
 
 from bench import postfix, processes
 from bench.database import Database, database
-from bench.inserting import insert
+from bench.inserting import Inserted, insert
 from bench.messages import message_set
 from bench.sending import Sent, send, wire
 
@@ -73,6 +73,7 @@ class Ours:
         self.accepted = 0
         self.seconds = {"server": 0.0, "database": 0.0}
         self.latencies: list[tuple[float, float]] = []
+        self.bare_ms: list[float] = []
 
     def run(self, file: Path, connections: int, per_connection: int) -> float:
         """One round; the spool is emptied after it."""
@@ -88,6 +89,11 @@ class Ours:
         for part in self.seconds:
             self.seconds[part] += after[part] - before[part]
         return sent.per_second
+
+    def beside(self, inserted: Inserted, count: int) -> float:
+        """Keep what the bare yardstick spent, to be compared with ours."""
+        self.bare_ms.append(1000 * (inserted.clients + inserted.database) / count)
+        return inserted.per_second
 
     def _spent(self) -> dict[str, float]:
         return {
@@ -137,7 +143,7 @@ def _contenders(
     yield OURS, lambda: ours.run(file, **counts)
     stock = running.enter_context(_stock())
     yield STOCK, lambda: _require_all(send(file, stock, "a@example.org", **counts), STOCK).per_second
-    yield BARE, lambda: insert(base, messages, clients=options.connections)
+    yield BARE, lambda: ours.beside(insert(base, messages, clients=options.connections), len(messages))
     if postfix.is_installed():
         folder = Path(running.enter_context(tempfile.TemporaryDirectory(prefix="bench-postfix-")))
         folder.chmod(0o755)
@@ -180,6 +186,7 @@ def _print(figures: dict[str, list[float]], ours: Ours, options: argparse.Namesp
     cpu = {part: 1000 * seconds / ours.accepted for part, seconds in ours.seconds.items()}
     median, p99 = (statistics.median(values) for values in zip(*ours.latencies, strict=True))
     print(f"\nCPU per message: server {cpu['server']:.2f} ms, database {cpu['database']:.2f} ms")
+    print(f"Bare INSERT, client and database: {statistics.median(ours.bare_ms):.2f} ms")
     print(f"From MAIL to 250: median {median:.1f} ms, 99th percentile {p99:.1f} ms")
     print(f"Peak memory of a server process: {processes.peak_megabytes(ours.server.pid):.0f} MB")
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import multiprocessing
+import resource
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from multiprocessing.synchronize import Barrier
 
 import psycopg2
 
+from bench import processes
 from bench.database import Database
 
 _CREATE = """
@@ -19,8 +22,17 @@ _CREATE = """
 _INSERT = "INSERT INTO bench_bare (content) VALUES (%s)"
 
 
-def insert(database: Database, messages: Sequence[bytes], *, clients: int) -> float:
-    """Insert all messages; returns messages a second. Every client is a process, so that Python's lock holds none up."""
+@dataclass(frozen=True)
+class Inserted:
+    """Messages a second, and CPU seconds of clients and database."""
+
+    per_second: float
+    clients: float
+    database: float
+
+
+def insert(database: Database, messages: Sequence[bytes], *, clients: int) -> Inserted:
+    """Insert all messages. Every client is a process, so that Python's lock holds none up."""
     with database.connect() as connection, connection.cursor() as cursor:
         cursor.execute(_CREATE)
     connection.close()
@@ -33,9 +45,16 @@ def insert(database: Database, messages: Sequence[bytes], *, clients: int) -> fl
         worker.start()
     barrier.wait()
     began = time.perf_counter()
+    before, spent = processes.cpu_seconds(database.pid), _children_seconds()
     for worker in workers:
         worker.join()
-    return len(messages) / (time.perf_counter() - began)
+    seconds = time.perf_counter() - began
+    return Inserted(len(messages) / seconds, _children_seconds() - spent, processes.cpu_seconds(database.pid) - before)
+
+
+def _children_seconds() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def _client(database: Database, messages: Sequence[bytes], barrier: Barrier) -> None:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from django.conf import settings
+from django.db import DatabaseError
 from django.utils.module_loading import import_string
 
 from organizations import scope
@@ -49,10 +50,19 @@ class _Report:
 
 
 class Courier:
-    """Carries mail from the outbox to the relay. `step` is called in a loop; one courier per process."""
+    """Carries mail from the outbox to the relay. `step` is called in a loop; one courier per process.
 
-    def __init__(self, relay: Relay | None = None, question: RelayQuestion | None = None) -> None:
+    `stopping` is asked before each mail: when it says so, the rest of the batch is given back.
+    """
+
+    def __init__(
+        self,
+        relay: Relay | None = None,
+        question: RelayQuestion | None = None,
+        stopping: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._relay = relay or Relay(RelayAddress.from_settings())
+        self._stopping = stopping
         self._given_question = question
         self._leases: dict[int, float] = {}
         self._reports: list[_Report] = []
@@ -86,7 +96,7 @@ class Courier:
 
     def _deliver_all(self, claims: Sequence[Claim]) -> int:
         for position, claim in enumerate(claims):
-            if self._breaker.is_open:
+            if self._breaker.is_open or self._stopping():
                 outbox_queue.release(claims[position:])
                 return position
             try:
@@ -94,6 +104,11 @@ class Courier:
             except RelayUnavailable as error:
                 self._rest(claims[position:], error)
                 return position
+            except DatabaseError:
+                raise
+            except Exception:
+                # Its lease ends by itself and it is tried again; the others must not wait for that.
+                log.exception("mail %s could not be tried", claim.mail_id)
         return len(claims)
 
     def _deliver(self, claim: Claim) -> None:
@@ -163,8 +178,10 @@ class Courier:
             told = [_told(report.claim, *pair) for report in reports for pair in report.replies[report.recorded :]]
             settled = [_settled(report) for report in reports if report.ended]
             with scope.organization(organization_id):
-                fate.record(told)
-                outbox_queue.settle(settled)
+                if told:
+                    fate.record(told)
+                if settled:
+                    outbox_queue.settle(settled)
             for report in reports:
                 report.recorded = len(report.replies)
         self._reports = [report for report in self._reports if not report.ended]

@@ -25,8 +25,8 @@ RELAY_LONGEST_PAUSE_SECONDS = 120
 UNDO_SEND_SECONDS: int = env.int("UNDO_SEND_SECONDS", default=10)
 OUTBOX_BATCH = 50  # mails claimed at a time
 # Replies that may wait for a commit together, and for how long; only those of a relay that can be asked about them.
-OUTBOX_UNRECORDED_REPLIES = 8
-OUTBOX_UNRECORDED_SECONDS = 0.1
+OUTBOX_UNRECORDED_REPLIES = 50
+OUTBOX_UNRECORDED_SECONDS = 0.25
 OUTBOX_BATCH_OCTETS = 32 * 1024 * 1024  # of them in memory at a time
 # How long a worker may be silent before another takes its mails; longer than RELAY_TRANSACTION_SECONDS.
 OUTBOX_LEASE_SECONDS: int = env.int("OUTBOX_LEASE_SECONDS", default=300)

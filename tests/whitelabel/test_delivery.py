@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 from django.utils import timezone
 
 from organizations import scope
@@ -17,6 +18,7 @@ from whitelabel import keys, outbox_queue, tokens
 from whitelabel.breaker import Breaker
 from whitelabel.delivery import Courier, record_bounce
 from whitelabel.models import OutboundMail, OutboundRecipient
+from whitelabel.relay import Reply
 from whitelabel.signals import DeliveryChange, delivery_changed
 
 pytestmark = pytest.mark.django_db
@@ -282,6 +284,46 @@ def test_one_mail_that_breaks_every_connection_does_not_stop_the_others(town, re
     courier.step()
     assert {fate(town.organization, mail)[0] for mail in others} == {"sent"}
     assert fate(town.organization, poison)[0] == "queued"
+
+
+def test_a_worker_told_to_stop_gives_the_rest_of_its_batch_back(town, relay) -> None:
+    courier = Courier(relay.client(), stopping=lambda: len(relay.taken) == 2)
+    mails = [post(town) for _ in range(5)]
+    assert courier.step() == 2
+    courier.close()
+    assert [fate(town.organization, mail)[0] for mail in mails] == ["sent"] * 2 + ["queued"] * 3
+    assert len(outbox_queue.claim(10)) == 3
+
+
+def test_replies_the_database_could_not_take_are_stored_by_the_next_step(town, relay, courier, monkeypatch) -> None:
+    mail = post(town)
+    with monkeypatch.context() as broken:
+        broken.setattr(outbox_queue, "settle", _raise)
+        with pytest.raises(OperationalError):
+            courier.step()
+    assert fate(town.organization, mail)[0] == "sending"
+    courier.step()
+    assert fate(town.organization, mail) == ("sent", {"barry@example.org": "sent"})
+    assert len(relay.taken) == 1
+
+
+def test_a_mail_that_cannot_even_be_tried_does_not_stop_the_others(town, relay, courier, monkeypatch) -> None:
+    strange, ordinary = post(town, "strange@example.org"), post(town)
+    send = courier._relay.send
+
+    def fail(envelope_sender: str, recipient: str, content: bytes) -> Reply:
+        if recipient.startswith("strange"):
+            raise LookupError("something nobody thought of")
+        return send(envelope_sender, recipient, content)
+
+    monkeypatch.setattr(courier._relay, "send", fail)
+    courier.step()
+    assert fate(town.organization, ordinary)[0] == "sent"
+    assert fate(town.organization, strange) == ("sending", {"strange@example.org": "queued"})
+
+
+def _raise(*arguments: object) -> None:
+    raise OperationalError("the database is gone")
 
 
 def test_a_listener_that_fails_does_not_undo_that_the_mail_was_sent(town, relay, courier) -> None:

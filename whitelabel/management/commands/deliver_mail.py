@@ -1,5 +1,7 @@
 """`manage.py deliver_mail`: the worker that empties the outbox."""
 
+import signal
+import threading
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
@@ -18,12 +20,15 @@ class Command(BaseCommand):
         parser.add_argument("--once", action="store_true", help="send what is due now, then stop")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        courier = Courier()
+        stop = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
+        courier = Courier(stopping=stop.is_set)
         try:
             if options["once"]:
                 while courier.step():
                     pass
             else:
-                worker.run(courier.step, wakeups.OUTBOX)
+                worker.run(courier.step, wakeups.OUTBOX, stop=stop)
         finally:
             courier.close()

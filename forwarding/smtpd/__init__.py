@@ -9,10 +9,13 @@ message to a `Spool` (both in `envelope`), so that the same server runs in tests
     data         end of data and dot-unstuffing over chunk borders (pure)
     trace        Received headers counted (pure)
     body         the octets of one message, in memory or on disk
+    reception    the DATA phase: memory, octets and speed bounded
     envelope     what is known about a message besides its octets, and the two seams
     door         connections and recipients counted over all processes
     watch        the one timer of a session
-    session      the protocol: aiosmtpd's, with our commands
+    service      what the sessions of a process share
+    connection   one session: its way in, command loop, bounds and end
+    commands     the SMTP commands
     server       one listening process and its drain
     processes    several of them on one port
     tls          the certificate, configured or self-made

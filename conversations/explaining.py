@@ -8,6 +8,8 @@ from __future__ import annotations
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from conversations.models import Message
+
 THREAD_RULES: dict[str, str | Promise] = {
     "new": _("It began this conversation."),
     "reply_tag": _("It was sent to the reply address of this conversation."),
@@ -20,7 +22,23 @@ THREAD_RULES: dict[str, str | Promise] = {
     "subject": _("It has the same subject and the same sender as the mail before it."),
     "number": _("Its subject holds this conversation’s number, and its sender takes part in it."),
     "moved": _("A colleague moved it here."),
+    "storm": _("Very much mail of this kind came within a few minutes. To keep the lists usable it is gathered here."),
 }
+
+# Why a mail is not in the conversation it points at, but beside it.
+THREAD_OBSTACLES: dict[str, str | Promise] = {
+    "stranger": _(
+        "It answers a mail in the related conversation, but its sender does not take part in that one. So it got a "
+        "conversation of its own."
+    ),
+    "old_subject": _(
+        "It answers a mail in the related conversation, but about something else and after a long time. So it got a "
+        "conversation of its own."
+    ),
+    "other_inbox": _("It answers a mail in another inbox. So it got a conversation of its own here."),
+}
+NEW_PARTICIPANT = _("Its sender was not part of this conversation before.")
+SUBJECT_CHANGED = _("Its subject is another than the conversation’s.")
 
 MAIL_CLASSES: dict[str, str | Promise] = {
     "auto_reply": _("Automatic reply"),
@@ -65,3 +83,10 @@ PROTECTIONS: dict[str, str | Promise] = {
     "signed": _("Signed by the sender; the signature has not been checked."),
     "encrypted": _("Encrypted: it can only be read in the program it was written for. The original is below."),
 }
+
+
+def why_here(message: Message) -> list[str | Promise]:
+    """Why a mail is in its conversation and what is unusual about that, as sentences; empty when nothing is known."""
+    rule = THREAD_OBSTACLES.get(message.thread_obstacle) or THREAD_RULES.get(message.thread_rule)
+    flags = ((message.new_participant, NEW_PARTICIPANT), (message.subject_changed, SUBJECT_CHANGED))
+    return [*([rule] if rule else []), *(sentence for present, sentence in flags if present)]

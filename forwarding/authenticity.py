@@ -11,9 +11,6 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from django.utils.functional import Promise
-from django.utils.translation import gettext_lazy as _
-
 from forwarding.bounces.addresses import addresses_in
 from forwarding.organizational_domains import domain_of, organizational_domain
 from forwarding.reading.mail import ReadMail
@@ -31,7 +28,7 @@ class Level(enum.StrEnum):
 
 
 class Reason(enum.StrEnum):
-    """Why the level is what it is. The values are stored."""
+    """Why the level is what it is. The values are stored; conversations.explaining has the sentence for each."""
 
     SIGNED = "signed"
     VOUCHED = "vouched"
@@ -45,28 +42,6 @@ class Reason(enum.StrEnum):
     NAME_OF_ANOTHER = "name_of_another"
     OWN_DOMAIN = "own_domain"
     REJECTED_UPSTREAM = "rejected_upstream"
-
-
-SENTENCES: dict[Reason, Promise] = {
-    Reason.SIGNED: _("The sender’s own domain has signed the mail, and the signature is right."),
-    Reason.VOUCHED: _("The mail service that forwarded the mail checked the sender before it passed the mail on."),
-    Reason.NO_SIGNATURE: _("The mail is not signed by the sender’s domain. Many honest mails are not."),
-    Reason.BROKEN_SIGNATURE: _("The mail was changed after it was signed, for example by a footer added on the way."),
-    Reason.WEAK_SIGNATURE: _("The signature is of a kind that is too easy to imitate."),
-    Reason.OTHER_SIGNER: _("The mail is signed, but by another domain than the sender’s."),
-    Reason.NO_AUTHOR: _("The mail does not say who wrote it."),
-    Reason.NO_ANSWER: _("The sender’s domain could not be asked just now. We will try again."),
-    Reason.SEVERAL_AUTHORS: _("The mail names several senders. Honest mail programs do not do that."),
-    Reason.NAME_OF_ANOTHER: _(
-        "The sender’s name is written like another e-mail address than the one the mail is from."
-    ),
-    Reason.OWN_DOMAIN: _("The mail says that it comes from your own domain, but nothing proves it."),
-    Reason.REJECTED_UPSTREAM: _(
-        "Your mail service found that the mail does not come from the sender’s domain, and the domain asks that such mail "
-        "be refused."
-    ),
-}
-"""What is shown to people for each reason."""
 
 
 class Outcome(enum.StrEnum):

@@ -1,17 +1,29 @@
-"""Mail that is about our own mail: delivery reports, and copies of what we sent that come back."""
+"""Mail that is about our own mail: delivery reports, receipts, complaints, and copies of what we sent that come back.
+
+A report is believed when it came to a return path we signed, or holds an identifier or a loop header we signed. Any other
+report (backscatter of a forged sender, a report about what somebody sent in another program) is mail like any other.
+"""
 
 from __future__ import annotations
 
-from conversations.models import Message
-from forwarding.bounces import Bounce, is_delivery_report, read_bounces
+from django.utils import timezone
+
+from conversations import live
+from conversations.models import Contact, Message
+from forwarding.bounces import Bounce, read_complaint, read_disposition
+from forwarding.classifying import MailClass
+from forwarding.duplicates import VARIANT_SIMILARITY, similarity
+from forwarding.incoming import Incoming, Outcome
 from forwarding.models import Delivery
-from forwarding.reading import ReadMail
+from organizations.models import record
 from whitelabel import fate
 from whitelabel.keys import token_keys
-from whitelabel.models import OutboundMail
-from whitelabel.tokens import VerpToken, read_loop, read_verp
+from whitelabel.models import OutboundRecipient
+from whitelabel.tokens import VerpToken, read_loop, read_message_id, read_verp
 
 LOOP_HEADER = "X-Kundo-Loop"
+DISPLAYED = "displayed"
+"""The one disposition (RFC 8098 section 3.2.6.2) that says that a person saw the mail."""
 
 
 def return_path(delivery: Delivery) -> VerpToken | None:
@@ -20,43 +32,38 @@ def return_path(delivery: Delivery) -> VerpToken | None:
     return token if token and token.organization_id == delivery.organization_id else None
 
 
-def of_our_mail(delivery: Delivery, raw: bytes, mail: ReadMail) -> str | None:
-    """Store what a delivery report says about mail of ours; returns it in short, or None when the mail is no report.
-
-    A report about mail we did not send (backscatter of a forged sender) changes nothing, but is told apart.
-    """
-    bounces = read_bounces(raw, mail, delivery.mail_from)
-    if not bounces:
-        return None
-    token = return_path(delivery)
-    known = [text for bounce in bounces if (text := _store(delivery, bounce, token))]
-    if known:
-        return "; ".join(known)
-    return "backscatter" if is_delivery_report(mail, delivery.mail_from) else None
-
-
-def is_own_copy(delivery: Delivery, mail: ReadMail) -> bool:
-    """Whether this is a mail that this very inbox sent, come back to it."""
-    for value in mail.all_headers(LOOP_HEADER):
-        token = read_loop(token_keys(), value)
-        if token and token.organization_id == delivery.organization_id:
-            return Message.objects.filter(pk=token.message_id, inbox_id=delivery.inbox_id, kind="outbound").exists()
-    return False
-
-
 def reported_message(delivery: Delivery) -> Message | None:
     """The sent message whose return path this came to."""
     token = return_path(delivery)
-    return Message.objects.filter(outbound_id=token.message_id).first() if token else None
+    return Message.objects.select_related("inbox").filter(outbound_id=token.message_id).first() if token else None
 
 
-def _store(delivery: Delivery, bounce: Bounce, token: VerpToken | None) -> str:
+def settle(letter: Incoming) -> Outcome | None:
+    """Carry out what a report about our mail says, or recognise a copy of it; None for all other mail.
+
+    Call inside the organization's scope.
+    """
+    if letter.bounces:
+        known = [text for bounce in letter.bounces if (text := _bounced(letter, bounce))]
+        return Outcome(Delivery.State.FEEDBACK, reason="; ".join(known)) if known else None
+    if letter.mail_class is MailClass.MDN:
+        return _receipt(letter)
+    if letter.mail_class is MailClass.ARF:
+        return _complaint(letter)
+    sent = _own_copy(letter)
+    return Outcome(Delivery.State.OWN_COPY, sent) if sent else None
+
+
+def _bounced(letter: Incoming, bounce: Bounce) -> str:
     """Store one recipient's fate; "" when the report is not about mail of ours."""
-    mail_id = token.message_id if token else _sent_mail(bounce)
+    token = return_path(letter.delivery)
+    mail_id = (
+        token.message_id if token else _mail_of(_reported(letter, bounce.original_message_id, bounce.original_loop))
+    )
     if mail_id is None:
         return ""
     recipient = fate.record_bounce(
-        delivery.organization_id,
+        letter.delivery.organization_id,
         mail_id=mail_id,
         recipient_id=token.recipient_id if token else None,
         address=bounce.original_recipient or bounce.recipient,
@@ -67,10 +74,70 @@ def _store(delivery: Delivery, bounce: Bounce, token: VerpToken | None) -> str:
     return f"{bounce.action} {bounce.status}".strip() if recipient else ""
 
 
-def _sent_mail(bounce: Bounce) -> int | None:
-    if not bounce.original_message_id:
+def _receipt(letter: Incoming) -> Outcome | None:
+    """The mail was read, says the program of the recipient (RFC 8098)."""
+    disposition = read_disposition(letter.raw)
+    sent = _reported(letter, disposition.original_message_id if disposition else "")
+    if disposition is None or sent is None:
         return None
-    sent = OutboundMail.objects.filter(
-        header_message_id__in=[bounce.original_message_id, f"<{bounce.original_message_id}>"]
-    )
-    return sent.values_list("pk", flat=True).first()
+    if disposition.kind == DISPLAYED:
+        reader = _recipient(letter, sent, disposition.recipient)
+        record("message.read", sent.conversation, message=sent.pk, by=reader)
+        live.announce(sent.conversation, "delivery")
+    return Outcome(Delivery.State.FEEDBACK, sent, disposition.kind)
+
+
+def _complaint(letter: Incoming) -> Outcome | None:
+    """A recipient calls our mail unwanted (RFC 5965): nothing automatic goes there any more."""
+    complaint = read_complaint(letter.raw)
+    sent = _reported(letter, complaint.original_message_id if complaint else "")
+    if complaint is None or sent is None:
+        return None
+    named = [_recipient(letter, sent, address) for address in complaint.recipients or ("",)]
+    addresses = [address for address in named if address]
+    if complaint.kind != "not-spam":
+        Contact.objects.filter(address__in=addresses, complained_at=None).update(complained_at=timezone.now())
+    record("message.complained", sent.conversation, message=sent.pk, by=addresses, complaint=complaint.kind)
+    return Outcome(Delivery.State.FEEDBACK, sent, complaint.kind)
+
+
+def _own_copy(letter: Incoming) -> Message | None:
+    """The message of this very inbox that has come back to it, signed and with the content it was sent with."""
+    for value in letter.mail.all_headers(LOOP_HEADER):
+        token = read_loop(token_keys(), value)
+        if token and token.organization_id == letter.delivery.organization_id:
+            sent = Message.objects.filter(
+                pk=token.message_id, inbox_id=letter.delivery.inbox_id, kind="outbound"
+            ).first()
+            if sent and similarity(sent.text, letter.mail.text) >= VARIANT_SIMILARITY:
+                return sent
+    return None
+
+
+def _reported(letter: Incoming, original_message_id: str, original_loop: str = "") -> Message | None:
+    """The sent message that a report is about, proved by a return path, an identifier or a loop header of ours."""
+    by_path = reported_message(letter.delivery)
+    if by_path is not None:
+        return by_path
+    organization_id = letter.delivery.organization_id
+    token = read_message_id(token_keys(), organization_id, original_message_id)
+    loop = read_loop(token_keys(), original_loop) if original_loop else None
+    pk = token.message_id if token else loop.message_id if loop and loop.organization_id == organization_id else None
+    sent = Message.objects.select_related("conversation").filter(kind=Message.Kind.OUTBOUND)
+    return sent.filter(pk=pk).first() if pk else None
+
+
+def _mail_of(message: Message | None) -> int | None:
+    return message.outbound_id if message else None
+
+
+def _recipient(letter: Incoming, sent: Message, named: str) -> str:
+    """Which recipient of the sent mail a report speaks of: the one of its return path, the one it names, the only one."""
+    token = return_path(letter.delivery)
+    recipients = OutboundRecipient.objects.filter(mail=sent.outbound_id)
+    by_pk = {recipient.pk: recipient.address.lower() for recipient in recipients}
+    if token and token.recipient_id in by_pk:
+        return by_pk[token.recipient_id]
+    if named.lower() in by_pk.values():
+        return named.lower()
+    return next(iter(by_pk.values())) if len(by_pk) == 1 else ""

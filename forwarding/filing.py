@@ -1,29 +1,35 @@
-"""Filing: an accepted delivery becomes a message in a conversation, or is accounted for in another final state.
+"""Filing: accepted deliveries become messages in conversations, or are accounted for in another final state.
 
-One delivery is one transaction. What is decided here is what happens; how mail is read, classified and threaded is
-decided by pure modules from values.
+The deliveries of one batch belong to one organization and share a transaction and most of its statements. When one of
+them cannot be filed, each is filed alone, so that it takes no other with it. What is decided here is what happens; how
+mail is read, classified and threaded is decided by pure modules from values.
 """
 
 from __future__ import annotations
 
 import logging
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from django.conf import settings
-from django.db import connection
-from django.utils import timezone
+from django.db import OperationalError, connection
 
 from conversations import timeline
 from conversations.models import Contact, Conversation, Message
-from forwarding import duplicates, feedback, queue, storing, threads
-from forwarding.classifying import MailClass, classify
-from forwarding.models import Delivery, RawMail
+from conversations.timeline import Arrival
+from forwarding import contacts, duplicates, feedback, queue, storing, threads
+from forwarding.classifying import MailClass
+from forwarding.incoming import Incoming, Outcome, understand
+from forwarding.models import Delivery
 from forwarding.paths import addressed_to
 from forwarding.queue import Claim
 from forwarding.reading import ReadMail, read_envelope, read_headers
 from forwarding.reading.child import Reader
+from forwarding.storms import Storms
 from forwarding.subjects import normal_subject
+from forwarding.threading import Decision, Evidence, choose
 from inboxes.models import Inbox
 from organizations import scope
 
@@ -32,130 +38,252 @@ log = logging.getLogger(__name__)
 State = Delivery.State
 # Mail no person wrote for us: it is shown, and changes no conversation's state.
 QUIET_CLASSES = frozenset({MailClass.AUTO_REPLY, MailClass.DSN, MailClass.MDN, MailClass.ARF})
+RULE_OF_STORMS = "storm"
+
+# Two workers must not both find a mail new, or open a conversation each for a mail and its answer.
+_LOCK_INBOXES = "SELECT pg_advisory_xact_lock(hashtext('filing'), inbox) FROM unnest(%s::integer[]) AS inbox"
+_CLOSE = """
+    UPDATE forwarding_delivery AS delivery
+    SET state = done.state, message_id = done.message_id, reason = done.reason, sender = done.sender,
+        header_message_id = done.header_message_id, filed_at = now(), lease_until = NULL,
+        verify_at = CASE WHEN done.state = 'filed' THEN now() END
+    FROM unnest(%s::bigint[], %s::text[], %s::bigint[], %s::text[], %s::text[], %s::text[])
+        AS done(id, state, message_id, reason, sender, header_message_id)
+    WHERE delivery.id = done.id
+"""
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """The one final state of a delivery. `reason` says why where the state alone does not."""
+class Placed:
+    """A mail for an inbox, with what says where in it: its identifier and the evidence for its conversation."""
 
-    state: str
-    message: Message | None = None
-    reason: str = ""
+    letter: Incoming
+    identifier: str
+    evidence: Evidence
 
 
 def file_due(reader: Reader) -> int:
-    """File what is due; returns how many deliveries were handled."""
-    claims = queue.claim(settings.FILING_BATCH)
-    for claim in claims:
-        file_claimed(claim, reader)
-    return len(claims)
+    """File what is due; returns how many deliveries were taken."""
+    fresh = queue.claim(settings.FILING_BATCH)
+    deadline = time.monotonic() + settings.FILING_LEASE_SECONDS / 2
+    for batch in queue.batches(fresh, settings.FILING_BATCH_OCTETS):
+        file_batch(batch, reader, deadline)
+    again = queue.claim_again()
+    for claim in again:
+        file_batch([claim], reader)
+    return len(fresh) + len(again)
 
 
-def file_claimed(claim: Claim, reader: Reader) -> None:
-    """File one claimed delivery. A failure postpones it; after the last retry it is shown as well as it can be."""
+def file_batch(claims: Sequence[Claim], reader: Reader, deadline: float | None = None) -> None:
+    """File claimed deliveries of one organization. After the deadline (monotonic clock) the rest is given back unread.
+
+    A failure postpones a delivery; after the last retry it is shown as well as it can be.
+    """
     try:
-        with scope.organization(claim.organization_id):
-            raw = bytes(RawMail.objects.values_list("content", flat=True).get(deliveries=claim.delivery_id))
-        mail = _read(raw, claim, reader)
-        with scope.organization(claim.organization_id):
-            delivery = _locked(claim)
-            if delivery is not None:
-                _close(delivery, mail, file(delivery, raw, mail))
+        _file_together(claims, reader, deadline)
     except Exception as error:
-        log.exception("delivery %s could not be filed (attempt %s)", claim.delivery_id, claim.attempts)
-        _give_up_or_postpone(claim, error)
+        if not connection.is_usable():
+            # Nobody's fault here: the leases end by themselves, and the worker waits for the database.
+            raise OperationalError("the database is gone") from error
+        if len(claims) > 1:
+            log.warning("a batch of %d deliveries failed, filing each alone: %s", len(claims), type(error).__name__)
+            for claim in claims:
+                file_batch([claim], reader)
+            return
+        log.exception("delivery %s could not be filed (attempt %s)", claims[0].delivery_id, claims[0].attempts)
+        _give_up_or_postpone(claims[0], error)
 
 
-def file(delivery: Delivery, raw: bytes, mail: ReadMail) -> Outcome:
-    """Decide and carry out what becomes of a delivery. Call inside the organization's scope."""
-    report = feedback.of_our_mail(delivery, raw, mail)
-    if report is not None:
-        return Outcome(State.FEEDBACK, reason=report)
-    if feedback.is_own_copy(delivery, mail):
-        return Outcome(State.OWN_COPY)
-    # What comes to a return path and is no report (an absence notice, a person whose program answers the envelope
-    # sender) belongs to the conversation of the mail it answers.
-    answered = feedback.reported_message(delivery)
-    inbox = answered.inbox if answered else delivery.inbox
-    if inbox is None:
-        return Outcome(State.FEEDBACK, reason="the mail it is about is no longer here")
-    return _file_in_inbox(delivery, inbox, mail, answered.conversation_id if answered else None)
+def file_letters(letters: Sequence[Incoming]) -> dict[int, Outcome]:
+    """Decide and carry out what becomes of mails; gives the outcome of each delivery by its key.
+
+    Call inside the organization's scope.
+    """
+    outcomes: dict[int, Outcome] = {}
+    answered = {letter.delivery.pk: feedback.reported_message(letter.delivery) for letter in letters}
+    _lock_inboxes([_inbox(letter, answered[letter.delivery.pk]) for letter in letters])
+    placed: dict[int, list[Placed]] = defaultdict(list)
+    inboxes: dict[int, Inbox] = {}
+    for letter in letters:
+        outcome = feedback.settle(letter)
+        # What comes to a return path and is no report (an absence notice, a person whose program answers the envelope
+        # sender) belongs to the conversation of the mail it answers.
+        sent = answered[letter.delivery.pk]
+        inbox = _inbox(letter, sent)
+        if outcome is None and inbox is None:
+            outcome = Outcome(State.FEEDBACK, reason="the mail it is about is no longer here")
+        if outcome is not None or inbox is None:
+            outcomes[letter.delivery.pk] = outcome or Outcome(State.FEEDBACK)
+            continue
+        inboxes[inbox.pk] = inbox
+        identifier = duplicates.identifier(letter.mail, settings.MAIL_DOMAIN)
+        evidence = threads.evidence_for(letter, inbox, sent.conversation_id if sent else None)
+        placed[inbox.pk].append(Placed(letter, identifier, evidence))
+    for pk, inbox in inboxes.items():
+        outcomes |= _InboxFiling(inbox, placed[pk]).file()
+    return outcomes
 
 
-def _file_in_inbox(delivery: Delivery, inbox: Inbox, mail: ReadMail, reported_conversation: int | None) -> Outcome:
-    identifier = duplicates.identifier(mail, settings.MAIL_DOMAIN)
-    _lock_identifier(inbox.pk, identifier)
-    judgement = duplicates.judge(mail, _known(inbox, identifier), delivery.received_at)
-    if judgement.message_pk is not None:
-        message = Message.objects.get(pk=judgement.message_pk)
-        return Outcome(State.DUPLICATE, message, judgement.verdict)
-    message = storing.message_of(delivery, mail, _unused(inbox, identifier, mail, delivery.received_at))
-    message.mail_class = str(classify(mail, delivery.mail_from))
-    message.addressed_to = addressed_to(mail, inbox.address, mail_domain=settings.MAIL_DOMAIN)[:320]
-    conversation = _conversation_for(delivery, inbox, mail, message, reported_conversation)
-    from_person = message.mail_class not in QUIET_CLASSES
-    timeline.receive(conversation, message, storing.attachments_of(mail), from_person=from_person)
-    Inbox.objects.filter(pk=inbox.pk).update(last_received_at=delivery.received_at)
-    return Outcome(State.FILED, message)
+class _InboxFiling:
+    """Filing the mails of one batch in one inbox."""
+
+    def __init__(self, inbox: Inbox, placed: Sequence[Placed]) -> None:
+        self.inbox = inbox
+        self.placed = placed
+        self.own = contacts.own_addresses()
+        self.policy = threads.policy_for(inbox)
+        self.storms = Storms(inbox, max(each.letter.delivery.received_at for each in placed))
+        self.outcomes: dict[int, Outcome] = {}
+
+    def file(self) -> dict[int, Outcome]:
+        """The outcome of each delivery by its key."""
+        for wave in _waves(self.placed):
+            self._file_wave(wave)
+        latest = max(each.letter.delivery.received_at for each in self.placed)
+        Inbox.objects.filter(pk=self.inbox.pk).update(last_received_at=latest)
+        return self.outcomes
+
+    def _file_wave(self, wave: Sequence[Placed]) -> None:
+        known = self._known({each.identifier for each in wave})
+        new = [each for each in wave if not self._settle_duplicate(each, known[each.identifier])]
+        if not new:
+            return
+        lookup = threads.InboxLookup(self.inbox, [each.evidence for each in new])
+        decisions = [choose(each.evidence, lookup, self.policy) for each in new]
+        arrivals = self._arrivals(new, decisions, known)
+        timeline.receive_all(arrivals)
+        for each, arrival in zip(new, arrivals, strict=True):
+            self.outcomes[each.letter.delivery.pk] = Outcome(State.FILED, arrival.message)
+
+    def _known(self, identifiers: set[str]) -> dict[str, list[duplicates.Known]]:
+        rows = Message.objects.filter(inbox=self.inbox, kind=Message.Kind.INBOUND, message_id__in=identifiers)
+        fields = ("pk", "content_hash", "from_address", "date_header", "text", "received_at")
+        known: dict[str, list[duplicates.Known]] = defaultdict(list)
+        for identifier, *values in rows.values_list("message_id", *fields):
+            known[identifier].append(duplicates.Known(*values))
+        return known
+
+    def _settle_duplicate(self, each: Placed, known: Sequence[duplicates.Known]) -> bool:
+        """Account for a mail that is here already; a fuller copy takes the place of the one there."""
+        letter = each.letter
+        judgement = duplicates.judge(letter.mail, known, letter.delivery.received_at)
+        if judgement.message_pk is None:
+            return False
+        message = Message.objects.select_related("conversation").get(pk=judgement.message_pk)
+        if judgement.verdict == "variant" and len(letter.mail.text) > len(message.text):
+            content = storing.message_of(letter, each.identifier)
+            timeline.exchange(message, content, storing.attachments_of([letter.mail])[0])
+        self.outcomes[letter.delivery.pk] = Outcome(State.DUPLICATE, message, judgement.verdict)
+        return True
+
+    def _arrivals(
+        self, new: Sequence[Placed], decisions: Sequence[Decision], known: dict[str, list[duplicates.Known]]
+    ) -> list[Arrival]:
+        files = storing.attachments_of([each.letter.mail for each in new])
+        authors = [contacts.person_of(each.letter, self.own) for each in new]
+        beginning = [
+            each for each, decision in zip(authors, decisions, strict=True) if decision.conversation_id is None
+        ]
+        people = contacts.stored(person for person in beginning if person)
+        arrivals = []
+        for each, decision, author, attachments in zip(new, decisions, authors, files, strict=True):
+            message = self._message(each, decision, known[each.identifier])
+            if decision.conversation_id is not None:
+                conversation = Conversation(pk=decision.conversation_id)
+            else:
+                contact = people[author.address.lower()[:320]] if author else None
+                conversation = self._opened(each, decision, message, contact)
+            self.storms.count(each.letter)
+            # A storm asks for attention once.
+            loud = message.mail_class not in QUIET_CLASSES and not (conversation.storm and conversation.message_count)
+            arrivals.append(Arrival(conversation, message, attachments, from_person=loud))
+        return arrivals
+
+    def _message(self, each: Placed, decision: Decision, known: Sequence[duplicates.Known]) -> Message:
+        letter = each.letter
+        message = storing.message_of(letter, storing.unused_identifier(each.identifier, letter, known))
+        message.addressed_to = addressed_to(letter.mail, self.inbox.address, mail_domain=settings.MAIL_DOMAIN)[:320]
+        message.thread_rule = decision.rule
+        message.thread_obstacle = decision.obstacle
+        message.new_participant = decision.conversation_id is not None and decision.new_participant
+        message.subject_changed = decision.subject_changed
+        return message
+
+    def _opened(self, each: Placed, decision: Decision, message: Message, contact: Contact | None) -> Conversation:
+        """A new conversation for a mail, or the one that its storm is folded into."""
+        letter = each.letter
+        storm = self.storms.key(letter)
+        folded = self.storms.conversation(storm, letter.delivery.received_at) if storm else None
+        if storm:
+            message.thread_rule = RULE_OF_STORMS
+        if folded is not None:
+            return folded
+        sender = letter.mail.sender
+        conversation = timeline.new_conversation(
+            self.inbox,
+            subject=letter.mail.subject,
+            normal_subject=normal_subject(letter.mail.subject),
+            contact=contact,
+            sender_label=(sender.name or sender.address) if sender else letter.delivery.mail_from,
+            at=letter.delivery.received_at,
+        )
+        conversation.related_to_id = decision.related_id
+        if storm:
+            self.storms.fold_into(storm, conversation)
+        return conversation
 
 
-def _conversation_for(
-    delivery: Delivery, inbox: Inbox, mail: ReadMail, message: Message, reported_conversation: int | None
-) -> Conversation:
-    decision = threads.decide(delivery, inbox, mail, reported_conversation)
-    message.thread_rule = decision.rule
-    if decision.conversation_id is not None:
-        return Conversation.objects.get(pk=decision.conversation_id)
-    contact = _contact(mail)
-    conversation = timeline.open_conversation(
-        inbox,
-        subject=mail.subject,
-        normal_subject=normal_subject(mail.subject),
-        contact=contact,
-        sender_label=(mail.sender.name or mail.sender.address) if mail.sender else delivery.mail_from,
-        at=delivery.received_at,
-    )
-    if decision.related_id is not None:
-        Conversation.objects.filter(pk=conversation.pk).update(related_to_id=decision.related_id)
-    return conversation
+def _waves(placed: Sequence[Placed]) -> Iterator[list[Placed]]:
+    """Mails that can be filed at the same time; what has something in common with an earlier one waits for it."""
+    waiting = list(placed)
+    while waiting:
+        wave, later = [], []
+        tied: set[str | int] = set()
+        for each in waiting:
+            ties = threads.ties(each.evidence, each.identifier)
+            (later if ties & tied else wave).append(each)
+            tied |= ties
+        yield wave
+        waiting = later
 
 
-def _contact(mail: ReadMail) -> Contact | None:
-    if mail.sender is None or not mail.sender.address:
-        return None
-    contact, _made = Contact.objects.get_or_create(
-        address=mail.sender.address.lower()[:320], defaults={"name": mail.sender.name[:300]}
-    )
-    return contact
+def _file_together(claims: Sequence[Claim], reader: Reader, deadline: float | None) -> None:
+    with scope.organization(claims[0].organization_id):
+        rows = Delivery.objects.select_related("raw", "inbox").filter(pk__in=[claim.delivery_id for claim in claims])
+        deliveries = rows.in_bulk()
+    letters, unread = [], []
+    for claim in claims:
+        delivery = deliveries.get(claim.delivery_id)
+        if deadline is not None and time.monotonic() > deadline:
+            unread.append(claim)
+        elif delivery is not None:
+            raw = bytes(delivery.raw.content)
+            letters.append(understand(delivery, raw, _read(raw, claim, reader)))
+    if unread:
+        queue.release(unread)
+    if not letters:
+        return
+    with scope.organization(claims[0].organization_id):
+        mine = _locked(letters)
+        _close(mine, file_letters(mine))
 
 
-def _known(inbox: Inbox, identifier: str) -> list[duplicates.Known]:
-    rows = Message.objects.filter(inbox=inbox, message_id=identifier, kind=Message.Kind.INBOUND).values_list(
-        "pk", "content_hash", "from_address", "date_header", "text", "received_at"
-    )
-    return [duplicates.Known(*row) for row in rows]
+def _locked(letters: Sequence[Incoming]) -> list[Incoming]:
+    """Mails whose delivery is locked now, without those that another worker closed after this one's lease ended."""
+    waiting = Delivery.objects.filter(pk__in=[letter.delivery.pk for letter in letters], state=State.ACCEPTED)
+    mine = set(waiting.select_for_update().order_by("pk").values_list("pk", flat=True))
+    return [letter for letter in letters if letter.delivery.pk in mine]
 
 
-def _unused(inbox: Inbox, identifier: str, mail: ReadMail, received_at: datetime) -> str:
-    """The identifier to store: an equal mail without Message-ID from long ago keeps its own."""
-    taken = Message.objects.filter(inbox=inbox, message_id=identifier, content_hash=mail.content_hash).exists()
-    return f"{received_at:%Y%m%d%H%M%S}.{identifier}" if taken else identifier
-
-
-def _lock_identifier(inbox_id: int, identifier: str) -> None:
-    """Two workers with the same mail must not both find it new."""
+def _lock_inboxes(inboxes: Sequence[Inbox | None]) -> None:
+    """Lock inboxes until the transaction ends, in the order of their keys."""
+    keys = sorted({inbox.pk % 2**31 for inbox in inboxes if inbox is not None})
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [inbox_id % 2**31, identifier])
+        cursor.execute(_LOCK_INBOXES, [keys])
 
 
-def _locked(claim: Claim) -> Delivery | None:
-    """The delivery, locked, unless another worker closed it after this one's lease ended."""
-    return (
-        Delivery.objects.select_for_update(of=("self",))
-        .select_related("inbox")
-        .filter(pk=claim.delivery_id, state=State.ACCEPTED)
-        .first()
-    )
+def _inbox(letter: Incoming, answered: Message | None) -> Inbox | None:
+    return answered.inbox if answered else letter.delivery.inbox
 
 
 def _read(raw: bytes, claim: Claim, reader: Reader) -> ReadMail:
@@ -168,16 +296,19 @@ def _read(raw: bytes, claim: Claim, reader: Reader) -> ReadMail:
     return reader.read(raw)
 
 
-def _close(delivery: Delivery, mail: ReadMail, outcome: Outcome) -> None:
-    Delivery.objects.filter(pk=delivery.pk).update(
-        state=outcome.state,
-        message=outcome.message,
-        reason=outcome.reason[:300],
-        filed_at=timezone.now(),
-        lease_until=None,
-        sender=(mail.sender.address.lower() if mail.sender else "")[:320],
-        header_message_id=mail.message_id[:998],
-    )
+def _close(letters: Sequence[Incoming], outcomes: dict[int, Outcome]) -> None:
+    """Store the final states."""
+    done = [(letter, outcomes[letter.delivery.pk]) for letter in letters]
+    columns = [
+        [letter.delivery.pk for letter, _ in done],
+        [str(outcome.state) for _, outcome in done],
+        [outcome.message.pk if outcome.message else None for _, outcome in done],
+        [outcome.reason[:300] for _, outcome in done],
+        [(letter.mail.sender.address.lower() if letter.mail.sender else "")[:320] for letter, _ in done],
+        [letter.mail.message_id[:998] for letter, _ in done],
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(_CLOSE, columns)
 
 
 def _give_up_or_postpone(claim: Claim, error: Exception) -> None:
@@ -186,7 +317,4 @@ def _give_up_or_postpone(claim: Claim, error: Exception) -> None:
         queue.postpone(claim, reason)
         return
     log.error("delivery %s is parked after %s attempts", claim.delivery_id, claim.attempts)
-    with scope.organization(claim.organization_id):
-        Delivery.objects.filter(pk=claim.delivery_id, state=State.ACCEPTED).update(
-            state=State.PARKED, reason=reason, filed_at=timezone.now(), lease_until=None
-        )
+    queue.park(claim, reason)

@@ -1,6 +1,6 @@
 """Organizational domains (RFC 7489 section 3.2), and the domains whose mailboxes belong to strangers of each other."""
 
-from functools import cache
+from functools import cache, lru_cache
 
 from publicsuffixlist import PublicSuffixList
 
@@ -32,6 +32,7 @@ def _suffixes() -> PublicSuffixList:
     return PublicSuffixList()
 
 
+@lru_cache(maxsize=10_000)
 def organizational_domain(domain: str) -> str:
     """The registrable domain above `domain` (A-label or U-label, any case); the domain itself when there is none."""
     name = domain.strip().rstrip(".").lower()

@@ -6,8 +6,11 @@ A worker claims rows under a lease and commits before it works, so a worker that
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import groupby
+from typing import Any
 
 from django.conf import settings
 from django.db import connection
@@ -19,8 +22,10 @@ from organizations import scope
 
 # One organization's flood must not hold up another's single mail: the oldest of each organization come first.
 _CLAIM = """
-    UPDATE forwarding_delivery SET lease_until = now() + %(lease)s * interval '1 second', attempts = attempts + 1
-    WHERE id IN (
+    UPDATE forwarding_delivery AS delivery
+    SET lease_until = now() + %(lease)s * interval '1 second', attempts = attempts + 1
+    FROM forwarding_rawmail AS raw
+    WHERE raw.id = delivery.raw_id AND raw.organization_id = delivery.organization_id AND delivery.id IN (
         SELECT id FROM forwarding_delivery
         WHERE id = ANY(ARRAY(
             SELECT id FROM (
@@ -28,42 +33,69 @@ _CLAIM = """
                 FROM (
                     SELECT id, organization_id FROM forwarding_delivery
                     WHERE state = 'accepted' AND next_attempt_at <= now() AND (lease_until IS NULL OR lease_until < now())
+                        AND (attempts > 0) = %(again)s
                     ORDER BY next_attempt_at, id LIMIT %(window)s
                 ) AS due
             ) AS ranked ORDER BY turn, id LIMIT %(limit)s
         ))
         FOR UPDATE SKIP LOCKED
     ) AND state = 'accepted' AND (lease_until IS NULL OR lease_until < now())
-    RETURNING id, organization_id, attempts
+    RETURNING delivery.id, delivery.organization_id, delivery.attempts, raw.size
 """
 FAIRNESS_WINDOW = 2000  # due rows looked at when choosing whose turn it is
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class Claim:
-    """A delivery this worker may file until the lease ends. `attempts` counts this one."""
+    """A delivery this worker may file until the lease ends. `attempts` counts this one; `size` is in octets."""
 
-    delivery_id: int
     organization_id: int
+    delivery_id: int
     attempts: int
+    size: int
 
 
 def claim(limit: int) -> list[Claim]:
-    """Take up to `limit` due deliveries of any organization, each organization in turn."""
-    parameters = {"lease": settings.FILING_LEASE_SECONDS, "limit": limit, "window": FAIRNESS_WINDOW}
-    with scope.queue(), connection.cursor() as cursor:
-        cursor.execute(_CLAIM, parameters)
-        return [Claim(*row) for row in sorted(cursor.fetchall())]
+    """Take up to `limit` due deliveries that nobody has tried, each organization in turn."""
+    return _claim(limit, again=False)
+
+
+def claim_again() -> list[Claim]:
+    """Take one due delivery that was tried before.
+
+    One at a time: it may be the one that ended its worker, and must not take others with it. Nor must they be taken
+    for the guilty one.
+    """
+    return _claim(1, again=True)
+
+
+def batches(claims: Sequence[Claim], octets: int) -> Iterator[list[Claim]]:
+    """Claims that can be filed together: of one organization, and no more than `octets` unless it is a single one."""
+    for _organization, group in groupby(sorted(claims), key=lambda claim: claim.organization_id):
+        batch: list[Claim] = []
+        for each in group:
+            if batch and sum(other.size for other in batch) + each.size > octets:
+                yield batch
+                batch = []
+            batch.append(each)
+        yield batch
 
 
 def postpone(claim: Claim, reason: str) -> None:
     """Filing failed: try again later (FILING_RETRY_MINUTES, ±20 %), and say why."""
     steps = settings.FILING_RETRY_MINUTES
     minutes = steps[min(claim.attempts, len(steps)) - 1] * random.uniform(0.8, 1.2)  # noqa: S311 - spreads load, hides nothing
-    with scope.queue():
-        Delivery.queue.filter(pk=claim.delivery_id, state=Delivery.State.ACCEPTED).update(
-            lease_until=None, next_attempt_at=timezone.now() + timedelta(minutes=minutes), reason=reason[:300]
-        )
+    _change([claim], lease_until=None, next_attempt_at=timezone.now() + timedelta(minutes=minutes), reason=reason[:300])
+
+
+def park(claim: Claim, reason: str) -> None:
+    """Filing has failed for good: people are to look at it, and may have it tried again."""
+    _change([claim], state=Delivery.State.PARKED, reason=reason[:300], filed_at=timezone.now(), lease_until=None)
+
+
+def release(claims: Sequence[Claim]) -> None:
+    """Give claims back untouched."""
+    _change(claims, lease_until=None, attempts=F("attempts") - 1)
 
 
 def retry_now(delivery: Delivery) -> None:
@@ -79,9 +111,21 @@ def waiting() -> int:
         return Delivery.queue.filter(state=Delivery.State.ACCEPTED).count()
 
 
-def release(claims: list[Claim]) -> None:
-    """Give claims back untouched, as at a shutdown."""
-    with scope.queue():
-        Delivery.queue.filter(pk__in=[c.delivery_id for c in claims], state=Delivery.State.ACCEPTED).update(
-            lease_until=None, attempts=F("attempts") - 1
+def _claim(limit: int, *, again: bool) -> list[Claim]:
+    parameters = {
+        "lease": settings.FILING_LEASE_SECONDS,
+        "limit": limit,
+        "window": FAIRNESS_WINDOW,
+        "again": again,
+    }
+    with scope.queue(), connection.cursor() as cursor:
+        cursor.execute(_CLAIM, parameters)
+        return sorted(
+            Claim(organization_id, pk, attempts, size) for pk, organization_id, attempts, size in cursor.fetchall()
         )
+
+
+def _change(claims: Sequence[Claim], **values: Any) -> None:
+    with scope.queue():
+        pks = [each.delivery_id for each in claims]
+        Delivery.queue.filter(pk__in=pks, state=Delivery.State.ACCEPTED).update(**values)

@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Iterable
-from datetime import date, datetime, timedelta
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
 from typing import Any
 
 from conversations.models import Attachment, Blob, Message
-from forwarding.models import Delivery
+from forwarding.duplicates import Known
+from forwarding.incoming import Incoming
 from forwarding.reading import Address, CalendarEvent, ReadMail
+from forwarding.reading.mail import Attachment as MailAttachment
 
-FUTURE_TOLERANCE = timedelta(days=1)
 THREAD_INDEX_GUID = slice(6, 22)  # octets of Outlook's Thread-Index that stay equal within a conversation
 
 
-def message_of(delivery: Delivery, mail: ReadMail, identifier: str) -> Message:
+def message_of(letter: Incoming, identifier: str) -> Message:
     """An unsaved inbound message with everything the mail says."""
+    delivery, mail = letter.delivery, letter.mail
     sender = mail.sender or Address("", delivery.mail_from)
+    first = mail.references[:1] or mail.in_reply_to[:1]
     return Message(
         organization_id=delivery.organization_id,
         kind=Message.Kind.INBOUND,
+        mail_class=str(letter.mail_class),
         from_name=sender.name[:300],
         from_address=sender.address.lower()[:320],
         reply_to=people(mail.reply_to),
@@ -34,6 +38,7 @@ def message_of(delivery: Delivery, mail: ReadMail, identifier: str) -> Message:
         message_id=identifier[:998],
         in_reply_to=[value[:998] for value in mail.in_reply_to],
         references=[value[:998] for value in mail.references],
+        thread_root=first[0][:998] if first else "",
         thread_index=mail.thread_index[THREAD_INDEX_GUID].hex(),
         thread_topic=mail.thread_topic[:1000],
         content_hash=mail.content_hash,
@@ -45,20 +50,16 @@ def message_of(delivery: Delivery, mail: ReadMail, identifier: str) -> Message:
     )
 
 
-def attachments_of(mail: ReadMail) -> list[Attachment]:
-    """Unsaved attachments whose octets are stored (once per organization and content)."""
-    blobs = _stored_blobs(part.content for part in mail.attachments)
-    return [
-        Attachment(
-            blob=blob,
-            name=part.name[:255],
-            content_type=part.content_type[:255],
-            size=len(part.content),
-            content_id=part.content_id[:998],
-            inline=part.inline,
-        )
-        for part, blob in zip(mail.attachments, blobs, strict=True)
-    ]
+def unused_identifier(identifier: str, letter: Incoming, known: Iterable[Known]) -> str:
+    """The identifier to store: an equal mail without Message-ID from long ago keeps its own."""
+    taken = any(each.content_hash == letter.mail.content_hash for each in known)
+    return f"{letter.delivery.received_at:%Y%m%d%H%M%S}.{identifier}" if taken else identifier
+
+
+def attachments_of(mails: Sequence[ReadMail]) -> list[list[Attachment]]:
+    """Unsaved attachments of each mail; their octets are stored, once per organization and content."""
+    blobs = _stored_blobs([part.content for mail in mails for part in mail.attachments])
+    return [[_attachment(part, blobs) for part in mail.attachments] for mail in mails]
 
 
 def people(addresses: Iterable[Address]) -> list[dict[str, str]]:
@@ -66,17 +67,29 @@ def people(addresses: Iterable[Address]) -> list[dict[str, str]]:
     return [{"name": a.name, "address": a.address} for a in addresses]
 
 
-def _stored_blobs(contents: Iterable[bytes]) -> list[Blob]:
-    unsaved = [
-        Blob(sha256=hashlib.sha256(content).hexdigest(), size=len(content), content=content) for content in contents
-    ]
-    if not unsaved:
-        return []
-    Blob.objects.bulk_create({blob.sha256: blob for blob in unsaved}.values(), ignore_conflicts=True)
-    stored = {
-        blob.sha256: blob for blob in Blob.objects.filter(sha256__in=[b.sha256 for b in unsaved]).defer("content")
-    }
-    return [stored[blob.sha256] for blob in unsaved]
+def _attachment(part: MailAttachment, blobs: dict[str, Blob]) -> Attachment:
+    return Attachment(
+        blob=blobs[_digest(part.content)],
+        name=part.name[:255],
+        content_type=part.content_type[:255],
+        size=len(part.content),
+        content_id=part.content_id[:998],
+        inline=part.inline,
+    )
+
+
+def _stored_blobs(contents: Sequence[bytes]) -> dict[str, Blob]:
+    """The stored octets by their digest. They are inserted in its order: two workers cannot wait for each other."""
+    wanted = {_digest(content): content for content in contents}
+    if not wanted:
+        return {}
+    unsaved = [Blob(sha256=digest, size=len(wanted[digest]), content=wanted[digest]) for digest in sorted(wanted)]
+    Blob.objects.bulk_create(unsaved, ignore_conflicts=True)
+    return {blob.sha256: blob for blob in Blob.objects.filter(sha256__in=list(wanted)).defer("content")}
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def _calendar(event: CalendarEvent | None) -> dict[str, Any] | None:

@@ -14,7 +14,6 @@ import base64
 import hashlib
 import hmac
 import re
-import string
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -30,7 +29,6 @@ MAX_TAGGED_KEY_OCTETS = 40
 
 MIN_SECRET_OCTETS = 32
 
-_LOWER_ASCII = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 _MAC = "[a-z2-7]{16}"
 _NUMBER = "[a-z2-7]{1,13}"
@@ -298,7 +296,8 @@ def _base32(octets: bytes) -> str:
 
 def _fold(text: str) -> str:
     """Lower-case A-Z only: Unicode folding would let look-alikes such as the Kelvin sign pass for letters."""
-    return text.translate(_LOWER_ASCII)
+    # bytes.lower() knows only ASCII, and is a hundred times faster than str.translate() on the HTML of a whole mail.
+    return text.encode("utf-8", "surrogatepass").lower().decode("utf-8", "surrogatepass")
 
 
 def _digits(number: int) -> str:

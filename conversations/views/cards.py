@@ -82,9 +82,9 @@ class Card:
         return self.message.received_at
 
     @property
-    def rule(self) -> str | Promise:
-        """Why it is in this conversation, as a sentence; "" when unknown."""
-        return explaining.THREAD_RULES.get(self.message.thread_rule, "")
+    def rule(self) -> str:
+        """Why it is in this conversation, and what is unusual about that, as sentences; "" when unknown."""
+        return " ".join(str(sentence) for sentence in explaining.why_here(self.message))
 
     @property
     def mail_class(self) -> str | Promise:

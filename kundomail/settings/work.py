@@ -1,5 +1,7 @@
 """The agents' work: lists, search, live updates, and the filing of mail into conversations."""
 
+from kundomail.settings.environment import env
+
 CONVERSATIONS_PER_PAGE = 50
 SEARCH_RESULTS = 50
 MESSAGE_FRAME_SECONDS = 600  # life of the signed address of a message's HTML
@@ -7,6 +9,20 @@ LIVE_PING_SECONDS = 15
 LIVE_SESSION_SECONDS = 600  # then the page reconnects and rights are checked again
 ATTACHMENT_UPLOAD_OCTETS = 17 * 1024 * 1024  # all files of one reply; grows by a third when encoded
 DATA_UPLOAD_MAX_MEMORY_SIZE = 20 * 1024 * 1024  # octets of a form without its files
-FILING_BATCH = 20  # deliveries claimed at a time
+
+# Filing of accepted mail (forwarding.filing).
+FILING_BATCH = 50  # deliveries claimed at a time
+FILING_BATCH_OCTETS = 8 * 1024 * 1024  # of mail filed in one transaction; a larger mail has one to itself
 FILING_LEASE_SECONDS = 30  # how long a killed worker's mail waits; taking a row twice is harmless
 FILING_RETRY_MINUTES = (1, 10, 60)  # then the mail is shown as well as it can be
+# Mail storms (forwarding.storms): mails of one sender, or with one subject, in one inbox within the minutes.
+FILING_STORM_OF_SENDER: int = env.int("FILING_STORM_OF_SENDER", default=20)
+FILING_STORM_OF_SUBJECT: int = env.int("FILING_STORM_OF_SUBJECT", default=50)
+FILING_STORM_MINUTES: int = env.int("FILING_STORM_MINUTES", default=10)
+FILING_STORM_CALM_MINUTES: int = env.int("FILING_STORM_CALM_MINUTES", default=60)  # without its mail, then it is over
+# Proving the author of a filed mail by DKIM and ARC (forwarding.verifying).
+VERIFY_BATCH = 20  # mails taken at a time
+VERIFY_LEASE_SECONDS = 120
+VERIFY_RETRY_MINUTES = (2, 15, 120, 720)  # while a domain cannot be asked; then it stays unknown
+VERIFY_DNS_SECONDS: float = env.float("VERIFY_DNS_SECONDS", default=5.0)  # patience for one name
+VERIFY_DNS_CACHED_NAMES = 10_000

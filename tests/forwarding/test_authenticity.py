@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from conversations.explaining import AUTHENTICITY_REASONS
 from forwarding.authenticity import (
-    SENTENCES,
     ArcSet,
     Examination,
     Facts,
@@ -322,4 +322,4 @@ def test_hostile_results_take_no_time():
 
 
 def test_every_reason_has_a_sentence():
-    assert set(SENTENCES) == set(Reason)
+    assert {str(reason) for reason in Reason} == set(AUTHENTICITY_REASONS)

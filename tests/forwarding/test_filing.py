@@ -1,0 +1,291 @@
+"""From SMTP to the inbox with real parts: what becomes of each kind of mail."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from django.utils import timezone
+
+from conversations import composer, explaining
+from conversations.models import Contact, Conversation, Message
+from forwarding import filing, queue
+from forwarding.models import Delivery
+from forwarding.threading import Obstacle
+from inboxes.creating import create_inbox
+from organizations import scope
+from tests.support.builders import Town, town
+from tests.support.mails import Pipeline, conversations, deliveries, field_of, mail, messages, pipeline, states
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+State = Delivery.State
+
+
+def test_a_mail_becomes_an_unanswered_conversation_with_its_author(post: Pipeline, lillestad: Town) -> None:
+    delivery = post.receive(mail("Fråga om tider", "Hej, när öppnar ni?\n"), lillestad.inbox)
+    message = delivery.message
+    assert delivery.state == State.FILED
+    assert message is not None
+    conversation = message.conversation
+    assert (conversation.number, conversation.subject, conversation.status) == (1, "Fråga om tider", "unanswered")
+    assert (conversation.contact.address, conversation.sender_label) == ("barry@example.org", "Barry Berg")
+    assert (message.text, message.reading_stage, message.thread_rule) == ("Hej, när öppnar ni?\n", "full", "new")
+    assert (conversation.message_count, conversation.snippet) == (1, "Hej, när öppnar ni?")
+    assert message.addressed_to == "jobb@lillestad.se"
+
+
+def test_mails_of_one_batch_get_numbers_and_conversations_of_their_own(post: Pipeline, lillestad: Town) -> None:
+    for number in range(7):
+        post.send(mail(f"Ärende {number}", f"Detta är nummer {number}.\n"), "jobb.lillestad.se@mail.kundo.se")
+    post.file()
+    assert [c.number for c in conversations(lillestad)] == [1, 2, 3, 4, 5, 6, 7]
+    assert {c.subject for c in conversations(lillestad)} == {f"Ärende {number}" for number in range(7)}
+    assert states(lillestad.inbox) == ["filed"] * 7
+
+
+def test_an_answer_in_the_same_batch_joins_the_mail_it_answers(post: Pipeline, lillestad: Town) -> None:
+    first = mail("Sommarjobb", message_id="first@example.org")
+    second = mail("Re: Sommarjobb", "Glömde bifoga mitt CV.\n", In_Reply_To="<first@example.org>")
+    for raw in (first, second):
+        post.send(raw, "jobb.lillestad.se@mail.kundo.se")
+    post.file()
+    [conversation] = conversations(lillestad)
+    assert (conversation.message_count, conversation.snippet) == (2, "Glömde bifoga mitt CV.")
+    assert [m.thread_rule for m in messages(lillestad.inbox)] == ["new", "message_id"]
+
+
+def test_a_mail_to_two_organizations_is_filed_in_each_and_seen_by_each_alone(post: Pipeline, lillestad: Town) -> None:
+    storstad = town("Storstad", "info@storstad.se", "Info")
+    post.send(mail(), "jobb.lillestad.se@mail.kundo.se", "info.storstad.se@mail.kundo.se")
+    post.file()
+    assert [len(conversations(place)) for place in (lillestad, storstad)] == [1, 1]
+    assert states(lillestad.inbox) == states(storstad.inbox) == ["filed"]
+
+
+def test_mail_to_postmaster_is_filed_in_the_operators_inbox(lillestad: Town) -> None:
+    with pipeline(operator_key="jobb.lillestad.se") as post:
+        post.send(mail("Om er server"), "postmaster@mail.kundo.se")
+        post.file()
+    assert [c.subject for c in conversations(lillestad)] == ["Om er server"]
+
+
+# --- who it is from --------------------------------------------------------------------------------------------------
+
+
+def test_mail_from_an_own_inbox_makes_no_contact(post: Pipeline, lillestad: Town) -> None:
+    with scope.organization(lillestad.organization):
+        create_inbox("info@lillestad.se", "Info", actor=lillestad.admin)
+    for sender in ("jobb@lillestad.se", "info@lillestad.se", "jobb.lillestad.se@mail.kundo.se"):
+        post.receive(mail(f"Från {sender}", sender=sender), lillestad.inbox)
+    with scope.organization(lillestad.organization):
+        assert Contact.objects.count() == 0
+    assert [c.contact for c in conversations(lillestad)] == [None, None, None]
+
+
+def test_a_form_that_sends_in_the_inboxes_name_brings_the_person_in_reply_to(post: Pipeline, lillestad: Town) -> None:
+    raw = mail("Kontaktformulär", sender="Webben <jobb@lillestad.se>", Reply_To="Åsa <asa@example.net>")
+    delivery = post.receive(raw, lillestad.inbox)
+    assert delivery.message is not None
+    assert delivery.message.conversation.contact.address == "asa@example.net"
+
+
+def test_the_same_author_in_one_batch_is_one_contact(post: Pipeline, lillestad: Town) -> None:
+    for number in range(3):
+        post.send(mail(f"Ärende {number}", sender="BARRY@Example.org"), "jobb.lillestad.se@mail.kundo.se")
+    post.file()
+    with scope.organization(lillestad.organization):
+        assert list(Contact.objects.values_list("address", flat=True)) == ["barry@example.org"]
+
+
+# --- automatic mail --------------------------------------------------------------------------------------------------
+
+
+def test_an_automatic_reply_never_reopens(post: Pipeline, lillestad: Town) -> None:
+    post.receive(mail("Sommarjobb", message_id="a@example.org"), lillestad.inbox)
+    with scope.organization(lillestad.organization):
+        Conversation.objects.update(status="done", unanswered_since=None)
+    raw = mail(
+        "Autosvar: Sommarjobb", "Jag är på semester.\n", In_Reply_To="<a@example.org>", Auto_Submitted="auto-replied"
+    )
+    delivery = post.receive(raw, lillestad.inbox)
+    assert delivery.message is not None
+    assert delivery.message.mail_class == "auto_reply"
+    [conversation] = conversations(lillestad)
+    assert (conversation.status, conversation.message_count) == ("done", 2)
+    assert conversation.snippet.startswith("Hej, jag undrar")
+
+
+def test_an_automatic_reply_to_nothing_is_kept_as_done(post: Pipeline, lillestad: Town) -> None:
+    post.receive(mail("Autosvar: Semester", Auto_Submitted="auto-replied"), lillestad.inbox)
+    assert [(c.status, c.message_count) for c in conversations(lillestad)] == [("done", 1)]
+
+
+def test_mail_of_a_machine_is_a_conversation_like_any_other(post: Pipeline, lillestad: Town) -> None:
+    post.receive(mail("Ny ansökan i Varbi", Auto_Submitted="auto-generated"), lillestad.inbox)
+    assert [(c.status, c.message_count) for c in conversations(lillestad)] == [("unanswered", 1)]
+
+
+def test_a_stranger_who_answers_gets_a_conversation_beside_it_and_the_reason_is_told(
+    post: Pipeline, lillestad: Town
+) -> None:
+    post.receive(mail(message_id="a@example.org"), lillestad.inbox)
+    delivery = post.receive(mail(sender="eve@gmail.com", In_Reply_To="<a@example.org>"), lillestad.inbox)
+    message = delivery.message
+    assert message is not None
+    first, second = conversations(lillestad)
+    assert (second.related_to_id, message.conversation_id) == (first.pk, second.pk)
+    assert message.thread_obstacle == Obstacle.STRANGER
+    assert explaining.why_here(message) == [explaining.THREAD_OBSTACLES["stranger"]]
+
+
+def test_every_obstacle_has_a_sentence() -> None:
+    assert set(explaining.THREAD_OBSTACLES) == {str(obstacle) for obstacle in Obstacle} - {""}
+
+
+# --- copies of our own mail ------------------------------------------------------------------------------------------
+
+
+def answered(
+    of: Town, text: str = "Hej Barry! Ja, jobbet är ledigt. Ring oss på måndag så berättar vi mer."
+) -> Message:
+    """The town's first conversation answered by its agent."""
+    with scope.organization(of.organization):
+        conversation = Conversation.objects.order_by("pk")[0]
+        return composer.send(
+            conversation,
+            author=of.agent,
+            text=text,
+            to=[{"name": "", "address": "barry@example.org"}],
+            submission_key=uuid4(),
+            version=None,
+            include_history=False,
+        )
+
+
+def octets_of(message: Message, of: Town) -> bytes:
+    with scope.organization(of.organization):
+        return bytes(Message.objects.select_related("outbound").get(pk=message.pk).outbound.content)
+
+
+def test_a_copy_of_our_own_mail_that_comes_back_is_told_apart(post: Pipeline, lillestad: Town) -> None:
+    post.receive(mail(), lillestad.inbox)
+    sent = answered(lillestad)
+    delivery = post.receive(octets_of(sent, lillestad), lillestad.inbox)
+    assert (delivery.state, delivery.message_id) == (State.OWN_COPY, sent.pk)
+    assert [c.message_count for c in conversations(lillestad)] == [2]
+
+
+def test_our_loop_header_on_another_text_is_no_copy_of_ours(post: Pipeline, lillestad: Town) -> None:
+    post.receive(mail(), lillestad.inbox)
+    loop = field_of(octets_of(answered(lillestad), lillestad), "X-Kundo-Loop")
+    delivery = post.receive(mail("Helt annat", "Detta har ingen av er skrivit.\n", X_Kundo_Loop=loop), lillestad.inbox)
+    assert delivery.state == State.FILED
+
+
+def test_a_forged_loop_header_is_ignored(post: Pipeline, lillestad: Town) -> None:
+    post.receive(mail(), lillestad.inbox)
+    raw = octets_of(answered(lillestad), lillestad)
+    loop = field_of(raw, "X-Kundo-Loop")
+    forged = raw.replace(loop.encode(), (loop[:-1] + ("a" if loop[-1] != "a" else "b")).encode())
+    assert post.receive(forged, lillestad.inbox).state == State.FILED
+
+
+# --- what cannot be filed --------------------------------------------------------------------------------------------
+
+
+def overdue(of: Town) -> None:
+    """Let the wait of postponed deliveries pass."""
+    with scope.organization(of.organization):
+        Delivery.objects.filter(state=State.ACCEPTED).update(next_attempt_at=timezone.now() - timedelta(seconds=1))
+
+
+def test_a_mail_that_cannot_be_filed_takes_no_other_with_it_and_ends_visible(
+    post: Pipeline, lillestad: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = filing.storing.message_of
+
+    def refuses(letter: filing.Incoming, identifier: str) -> Message:
+        message = real(letter, identifier)
+        # NUL is what PostgreSQL objects to most often; the reader removes it, a mistake in it would not.
+        message.text = message.text.replace("GIFT", "\0")
+        return message
+
+    monkeypatch.setattr(filing.storing, "message_of", refuses)
+    texts = ["Frisk ett.\n", "Detta är GIFT.\n", "Frisk två.\n"]
+    for number, text in enumerate(texts):
+        post.send(mail(f"Ärende {number}", text), "jobb.lillestad.se@mail.kundo.se")
+    post.file()
+    assert states(lillestad.inbox) == ["filed", "accepted", "filed"]
+    for _ in range(3):
+        overdue(lillestad)
+        post.file()
+    poisoned = deliveries(lillestad.inbox)[1]
+    assert poisoned.message is not None
+    assert (poisoned.state, poisoned.message.reading_stage) == (State.FILED, "headers")
+    assert (poisoned.message.subject, poisoned.attempts) == ("Ärende 1", 3)
+
+
+def test_a_mail_that_nothing_helps_is_parked_and_can_be_tried_again(
+    post: Pipeline, lillestad: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(letter: filing.Incoming, identifier: str) -> Message:
+        raise RuntimeError("a mistake of ours")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(filing.storing, "message_of", fails)
+        post.send(mail(), "jobb.lillestad.se@mail.kundo.se")
+        for _ in range(5):
+            post.file()
+            overdue(lillestad)
+    [parked] = deliveries(lillestad.inbox)
+    assert (parked.state, parked.attempts, parked.reason) == (State.PARKED, 4, "RuntimeError")
+    with scope.organization(lillestad.organization):
+        queue.retry_now(parked)
+    post.file()
+    assert states(lillestad.inbox) == ["filed"]
+
+
+def test_a_mail_that_ended_its_worker_twice_is_tried_alone(post: Pipeline, lillestad: Town) -> None:
+    for number in range(3):
+        post.send(mail(f"Ärende {number}"), "jobb.lillestad.se@mail.kundo.se")
+    taken = queue.claim(50)
+    assert len(taken) == 3
+    with scope.organization(lillestad.organization):
+        Delivery.objects.update(lease_until=timezone.now() - timedelta(seconds=1))  # the worker died
+    assert queue.claim(50) == []
+    assert [len(queue.claim_again()) for _ in range(4)] == [1, 1, 1, 0]
+
+
+def test_a_delivery_whose_lease_ended_is_filed_once(post: Pipeline, lillestad: Town) -> None:
+    post.send(mail(), "jobb.lillestad.se@mail.kundo.se")
+    [slow] = queue.claim(50)
+    with scope.organization(lillestad.organization):
+        Delivery.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+    post.file()
+    filing.file_batch([slow], post.reader)
+    assert [c.message_count for c in conversations(lillestad)] == [1]
+
+
+def test_one_organizations_flood_does_not_hold_up_anothers_mail(post: Pipeline, lillestad: Town) -> None:
+    storstad = town("Storstad", "info@storstad.se", "Info")
+    for number in range(30):
+        post.send(mail(f"Ärende {number}", sender=f"a{number}@example.org"), "jobb.lillestad.se@mail.kundo.se")
+    post.send(mail("Ensam"), "info.storstad.se@mail.kundo.se")
+    organizations = [claim.organization_id for claim in queue.claim(5)]
+    assert storstad.organization.pk in organizations
+
+
+def test_subjects_and_identifiers_of_any_length_can_be_filed(post: Pipeline, lillestad: Town) -> None:
+    subject = "".join(chr(0x1F300 + number % 700) for number in range(990))
+    raw = mail(subject, message_id="lang@example.org").replace(b"lang@", "é".encode() * 490 + b"@")
+    delivery = post.receive(raw, lillestad.inbox)
+    assert (delivery.state, delivery.message is not None and delivery.message.reading_stage) == (State.FILED, "full")
+
+
+def test_mail_that_says_nothing_is_filed(post: Pipeline, lillestad: Town) -> None:
+    for raw in (b"\r\n", b"Subject: x\r\n\r\n", b"\xff\xfe\x00\r\n"):
+        post.send(raw, "jobb.lillestad.se@mail.kundo.se", mail_from="")
+    post.file()
+    assert states(lillestad.inbox) == ["filed"] * 3

@@ -1,0 +1,137 @@
+"""The arriving-mail pipeline with real parts: SMTP server, directory, spool, reading child, filing; and mails to send."""
+
+from __future__ import annotations
+
+import itertools
+import smtplib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from email import policy
+from email.message import EmailMessage
+from typing import Any
+
+from django.conf import settings
+
+from conversations.models import Conversation, Message
+from forwarding import filing
+from forwarding.directory import ServiceDirectory
+from forwarding.models import Delivery
+from forwarding.reading.child import Reader
+from forwarding.spool import DatabaseSpool
+from inboxes.models import Inbox
+from organizations import scope
+from tests.support.builders import Town
+from tests.support.smtp import receiving
+from whitelabel.keys import token_keys
+
+BARRY = "Barry Berg <barry@example.org>"
+_numbers = itertools.count(1)
+
+
+def mail(
+    subject: str = "Sommarjobb på badet",
+    text: str = "Hej, jag undrar om jobbet på badet är ledigt i sommar.\n",
+    *,
+    sender: str = BARRY,
+    message_id: str | None = "",
+    html: str = "",
+    **headers: str,
+) -> bytes:
+    """A mail to the inbox Jobb. `message_id` None: without one, "" : a new one. Other headers by name, `_` for `-`."""
+    message = EmailMessage(policy=policy.SMTP)
+    message["From"], message["Subject"] = sender, subject
+    if message_id is not None:
+        message["Message-ID"] = f"<{message_id or f'{next(_numbers)}@mail.example.org'}>"
+    for name, value in {"To": "jobb@lillestad.se", "Date": "Mon, 2 Nov 2026 08:00:00 +0100", **headers}.items():
+        message[name.replace("_", "-")] = value
+    message.set_content(text)
+    if html:
+        message.add_alternative(html, subtype="html")
+    return message.as_bytes()
+
+
+def field_of(raw: bytes, name: str) -> str:
+    """The first header field of that name in octets, unfolded."""
+    for line in raw.partition(b"\r\n\r\n")[0].replace(b"\r\n ", b" ").replace(b"\r\n\t", b" ").split(b"\r\n"):
+        if line.lower().startswith(name.lower().encode() + b":"):
+            return line.partition(b":")[2].strip().decode()
+    return ""
+
+
+@dataclass
+class Pipeline:
+    """A running pipeline. `send` is the outside world, `file` the filing worker."""
+
+    port: int
+    reader: Reader
+    sent: int = 0
+    refused: list[tuple[int, bytes]] = field(default_factory=list)
+
+    def send(self, raw: bytes, *recipients: str, mail_from: str = "barry@example.org") -> None:
+        """Hand over one mail in one session; all recipients must be accepted."""
+        with smtplib.SMTP("127.0.0.1", self.port, timeout=10) as client:
+            refused = client.sendmail(mail_from, list(recipients), raw)
+        assert refused == {}
+        self.sent += 1
+
+    def file(self) -> None:
+        """File all that is due."""
+        while filing.file_due(self.reader):
+            pass
+
+    def receive(self, raw: bytes, to: Inbox, *, mail_from: str = "barry@example.org", tag: str = "") -> Delivery:
+        """Send to an inbox's service address, file, and give the delivery with its message."""
+        self.send(raw, address_of(to, tag), mail_from=mail_from)
+        self.file()
+        return deliveries(to)[-1]
+
+
+@contextmanager
+def pipeline(operator_key: str = "") -> Iterator[Pipeline]:
+    """SMTP on a free port with the real directory and spool, and a reading child."""
+    directory = ServiceDirectory(
+        mail_domain=settings.MAIL_DOMAIN,
+        operator_key=operator_key,
+        token_keys=token_keys(),
+        suspension=timedelta(days=14),
+    )
+    spool = DatabaseSpool()
+    try:
+        with receiving(directory=directory, spool=spool) as running, Reader() as reader:
+            yield Pipeline(running.port, reader)
+    finally:
+        spool.close()
+        directory.close()
+
+
+def address_of(inbox: Inbox, tag: str = "") -> str:
+    """The service address of an inbox, with a tag behind its key if one is given."""
+    with scope.organization(inbox.organization_id):
+        key, at, domain = inbox.service_address.partition("@")
+    return f"{key}+{tag}{at}{domain}" if tag else f"{key}{at}{domain}"
+
+
+def deliveries(inbox: Inbox) -> list[Delivery]:
+    """Deliveries of the inbox's organization, oldest first, with message and conversation."""
+    with scope.organization(inbox.organization_id):
+        return list(Delivery.objects.select_related("message__conversation__contact").order_by("pk"))
+
+
+def messages(inbox: Inbox, **conditions: Any) -> list[Message]:
+    """Received messages of the inbox in the order of arrival, with conversation and contact."""
+    with scope.organization(inbox.organization_id):
+        rows = Message.objects.filter(inbox=inbox, kind=Message.Kind.INBOUND, **conditions)
+        return list(rows.select_related("conversation__contact").order_by("pk"))
+
+
+def conversations(of: Town) -> list[Conversation]:
+    """All conversations of a town, oldest first."""
+    with scope.organization(of.organization):
+        return list(Conversation.objects.select_related("contact").order_by("pk"))
+
+
+def states(inbox: Inbox) -> Sequence[str]:
+    """The state of each delivery of the inbox's organization, oldest first."""
+    return [str(delivery.state) for delivery in deliveries(inbox)]

@@ -52,6 +52,9 @@ lock: dev
 bench: dev
 	$(VENV) -m bench
 
+bench-%: dev
+	$(VENV) -m bench $*
+
 screenshots: dev
 	$(VENV) manage.py screenshots
 

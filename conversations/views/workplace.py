@@ -25,6 +25,8 @@ from conversations.search import search
 from inboxes.models import Inbox
 from whitelabel.models import OutboundMail
 
+Status = Conversation.Status
+
 
 @dataclass(frozen=True)
 class Place:
@@ -86,6 +88,7 @@ class Row:
     notes: int
     assignee: str
     bounced: bool
+    tags: tuple[str, ...] = ()
 
 
 class Workplace:
@@ -128,7 +131,7 @@ class Workplace:
 
     def title(self) -> str:
         """What the list pane is headed with."""
-        return _("Search") if self.place.words else str(self.place.which.label)
+        return _("Search results") if self.place.words else str(self.place.which.label)
 
     def url(self, place: Place) -> str:
         """The address of a list or a search."""
@@ -203,7 +206,14 @@ class Workplace:
             notes=conversation.note_count,
             assignee=assignee.display_name if assignee else "",
             bounced=conversation.has_failed_delivery,
+            tags=self._marks(conversation),
         )
+
+    def _marks(self, conversation: Conversation) -> tuple[str, ...]:
+        """The state in a word, in lists that hold several states."""
+        if self.place.which.name in (Status.WAITING, Status.DONE) and not self.place.words:
+            return ()
+        return (conversation.get_status_display(),) if conversation.status in (Status.WAITING, Status.DONE) else ()
 
     def _sent(self) -> dict[str, Any] | None:
         """The mail this person has just sent, as ?sent=number-id says, while it can be taken back."""

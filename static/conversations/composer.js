@@ -53,6 +53,33 @@ document.body.addEventListener("htmx:beforeRequest", (event) => {
   if (event.target.closest?.("#composer-form")) { clearTimeout(waiting); dirty = false; }
 });
 
+// --- Done, with an answer that was not sent --------------------------------------------------------------------------
+let decided = false;
+
+document.addEventListener("submit", (event) => {
+  const unsent = form()?.elements.mode.value !== "note" && text()?.value.trim();
+  if (event.target.id !== "mark-done" || !unsent || decided) return;
+  event.preventDefault();
+  event.stopImmediatePropagation();
+  document.getElementById("unsent").showModal();
+}, true);
+
+async function decide(choice) {
+  document.getElementById("unsent").close();
+  if (choice === "send") return form().querySelector('[name="then"][value="done"]').click();
+  if (choice === "discard") text().value = "";
+  dirty = true;
+  await save();
+  decided = true;
+  document.getElementById("mark-done").requestSubmit();
+  decided = false;
+}
+
+document.addEventListener("click", (event) => {
+  const choice = event.target.closest("[data-unsent]")?.dataset.unsent;
+  if (choice) decide(choice);
+});
+
 // --- The name on the button ----------------------------------------------------------------------------------------
 const ADDRESS = /[^\s<>,;"]+@[^\s<>,;"]+\.[^\s<>,;"]+/;
 
@@ -129,8 +156,8 @@ document.addEventListener("drop", (event) => {
 document.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && event.target.closest?.("#composer-form")) {
     event.preventDefault();
-    const button = form().querySelector("[data-send]");
-    if (!button.disabled) form().requestSubmit(button);
+    // A click, not requestSubmit: htmx sends the name of a button only when it was pressed.
+    form().querySelector("[data-send]").click();
   } else if (event.key === "Enter" && event.target.matches?.(".composer-input")) {
     // Enter never sends.
     event.preventDefault();

@@ -3,3 +3,4 @@ import "./list.js";
 import "./thread.js";
 import "./composer.js";
 import "./sent.js";
+import "./submitter.js";

@@ -17,7 +17,7 @@ from django.utils import timezone
 from playwright.sync_api import Browser, Page, expect
 
 from conversations import live
-from conversations.models import Conversation, Message
+from conversations.models import Conversation, Draft, Message
 from conversations.sanitising import SanitisedHtml
 from conversations.views import content
 from inboxes.models import Inbox
@@ -239,6 +239,49 @@ def test_files_over_the_limit_are_refused_at_once(at_work: Page, served: str, to
     expect(at_work.locator("[data-send]")).to_be_disabled()
     chosen.set_input_files([{"name": "liten.pdf", "mimeType": "application/pdf", "buffer": b"x" * 300}])
     expect(at_work.locator("[data-send]")).to_be_enabled()
+
+
+@pytest.mark.parametrize(
+    ("choice", "draft", "mails_sent"),
+    [("Spara utkastet", "Halvt", 0), ("Kasta det", None, 0), ("Skicka och Klart", None, 1)],
+)
+def test_done_with_an_answer_that_was_not_sent_asks_what_to_do_with_it(
+    at_work: Page, served: str, town: Town, choice: str, draft: str | None, mails_sent: int
+) -> None:
+    open_conversation(at_work, served, town)
+    at_work.get_by_role("textbox", name="Meddelande").fill("Halvt")
+    at_work.get_by_role("button", name="Klart", exact=True).last.click()
+    dialog = at_work.get_by_role("dialog", name="Ditt svar är inte skickat")
+    expect(dialog).to_be_visible()
+    assert status(town) == "unanswered"
+    with at_work.expect_navigation():
+        dialog.get_by_role("button", name=choice).click()
+    assert status(town) == "done"
+    with scope.organization(town.organization):
+        assert Draft.objects.values_list("text", flat=True).first() == draft
+        assert Message.objects.filter(kind="outbound").count() == mails_sent
+
+
+@pytest.mark.parametrize(("choice", "expected"), [("Skicka och Klart", "done"), ("Skicka och vänta", "waiting")])
+def test_the_send_menu_sends_and_sets_the_state(
+    at_work: Page, served: str, town: Town, choice: str, expected: str
+) -> None:
+    open_conversation(at_work, served, town)
+    at_work.get_by_role("textbox", name="Meddelande").fill("Hej Barry!")
+    at_work.get_by_role("button", name="Fler sätt att skicka").click()
+    with at_work.expect_navigation():
+        at_work.get_by_role("button", name=choice).click()
+    expect(at_work.get_by_text("Mailet skickas om")).to_be_visible()
+    assert status(town) == expected
+
+
+def test_a_colleague_is_chosen_in_the_menu(at_work: Page, served: str, town: Town) -> None:
+    open_conversation(at_work, served, town)
+    at_work.get_by_role("button", name="Otilldelad").click()
+    at_work.get_by_role("button", name="Lillestad Admin").click()
+    expect(at_work.locator("[popovertarget=assign-menu]")).to_have_text("Lillestad Admin")
+    with scope.organization(town.organization):
+        assert Conversation.objects.get().assignee == town.admin
 
 
 # --- Hostile mail ----------------------------------------------------------------------------------------------------

@@ -42,16 +42,24 @@ class Judgement:
     message_pk: int | None = None
 
 
-def identifier(mail: ReadMail, mail_domain: str) -> str:
-    """The mail's Message-ID, or one derived from its content where it has none."""
-    return mail.message_id or f"{mail.content_hash[:32]}@{NO_ID_HOST}.{mail_domain}"
+def identifiers(mail: ReadMail, mail_domain: str, received_at: datetime) -> tuple[str, ...]:
+    """The mail's Message-ID, or one derived from its content where it has none; and others an equal mail may be stored as.
+
+    A derived one names the week, because equal mails of different weeks (a monthly reminder) are different mails.
+    """
+    if mail.message_id:
+        return (mail.message_id,)
+    week = int(received_at.timestamp() // NO_ID_WINDOW.total_seconds())
+    return tuple(
+        f"{mail.content_hash[:32]}.{number}@{NO_ID_HOST}.{mail_domain}" for number in (week, week - 1, week + 1)
+    )
 
 
 def judge(mail: ReadMail, known: Iterable[Known], received_at: datetime) -> Judgement:
     """Compare with the inbox's messages of the same identifier (incoming-mail rules, five cases)."""
     candidates = list(known)
     if not mail.message_id:
-        candidates = [k for k in candidates if received_at - k.received_at <= NO_ID_WINDOW]
+        candidates = [k for k in candidates if abs(received_at - k.received_at) <= NO_ID_WINDOW]
     for candidate in candidates:
         if candidate.content_hash == mail.content_hash:
             return Judgement("duplicate", candidate.message_pk)

@@ -55,10 +55,13 @@ _CLOSE = """
 
 @dataclass(frozen=True)
 class Placed:
-    """A mail for an inbox, with what says where in it: its identifier and the evidence for its conversation."""
+    """A mail for an inbox, with what says where in it: the evidence for its conversation, and its identifiers.
+
+    It is stored under the first one; an equal mail may be there under any of them.
+    """
 
     letter: Incoming
-    identifier: str
+    identifiers: tuple[str, ...]
     evidence: Evidence
 
 
@@ -116,9 +119,9 @@ def file_letters(letters: Sequence[Incoming]) -> dict[int, Outcome]:
             outcomes[letter.delivery.pk] = outcome or Outcome(State.FEEDBACK)
             continue
         inboxes[inbox.pk] = inbox
-        identifier = duplicates.identifier(letter.mail, settings.MAIL_DOMAIN)
+        identifiers = duplicates.identifiers(letter.mail, settings.MAIL_DOMAIN, letter.delivery.received_at)
         evidence = threads.evidence_for(letter, inbox, sent.conversation_id if sent else None)
-        placed[inbox.pk].append(Placed(letter, identifier, evidence))
+        placed[inbox.pk].append(Placed(letter, identifiers, evidence))
     for pk, inbox in inboxes.items():
         outcomes |= _InboxFiling(inbox, placed[pk]).file()
     return outcomes
@@ -144,13 +147,13 @@ class _InboxFiling:
         return self.outcomes
 
     def _file_wave(self, wave: Sequence[Placed]) -> None:
-        known = self._known({each.identifier for each in wave})
-        new = [each for each in wave if not self._settle_duplicate(each, known[each.identifier])]
+        known = self._known({identifier for each in wave for identifier in each.identifiers})
+        new = [each for each in wave if not self._settle_duplicate(each, known)]
         if not new:
             return
         lookup = threads.InboxLookup(self.inbox, [each.evidence for each in new])
         decisions = [choose(each.evidence, lookup, self.policy) for each in new]
-        arrivals = self._arrivals(new, decisions, known)
+        arrivals = self._arrivals(new, decisions)
         timeline.receive_all(arrivals)
         for each, arrival in zip(new, arrivals, strict=True):
             self.outcomes[each.letter.delivery.pk] = Outcome(State.FILED, arrival.message)
@@ -163,22 +166,21 @@ class _InboxFiling:
             known[identifier].append(duplicates.Known(*values))
         return known
 
-    def _settle_duplicate(self, each: Placed, known: Sequence[duplicates.Known]) -> bool:
+    def _settle_duplicate(self, each: Placed, known: dict[str, list[duplicates.Known]]) -> bool:
         """Account for a mail that is here already; a fuller copy takes the place of the one there."""
         letter = each.letter
-        judgement = duplicates.judge(letter.mail, known, letter.delivery.received_at)
+        candidates = [candidate for identifier in each.identifiers for candidate in known[identifier]]
+        judgement = duplicates.judge(letter.mail, candidates, letter.delivery.received_at)
         if judgement.message_pk is None:
             return False
         message = Message.objects.select_related("conversation").get(pk=judgement.message_pk)
         if judgement.verdict == "variant" and len(letter.mail.text) > len(message.text):
-            content = storing.message_of(letter, each.identifier)
+            content = storing.message_of(letter, each.identifiers[0])
             timeline.exchange(message, content, storing.attachments_of([letter.mail])[0])
         self.outcomes[letter.delivery.pk] = Outcome(State.DUPLICATE, message, judgement.verdict)
         return True
 
-    def _arrivals(
-        self, new: Sequence[Placed], decisions: Sequence[Decision], known: dict[str, list[duplicates.Known]]
-    ) -> list[Arrival]:
+    def _arrivals(self, new: Sequence[Placed], decisions: Sequence[Decision]) -> list[Arrival]:
         files = storing.attachments_of([each.letter.mail for each in new])
         authors = [contacts.person_of(each.letter, self.own) for each in new]
         beginning = [
@@ -187,7 +189,7 @@ class _InboxFiling:
         people = contacts.stored(person for person in beginning if person)
         arrivals = []
         for each, decision, author, attachments in zip(new, decisions, authors, files, strict=True):
-            message = self._message(each, decision, known[each.identifier])
+            message = self._message(each, decision)
             if decision.conversation_id is not None:
                 conversation = Conversation(pk=decision.conversation_id)
             else:
@@ -199,9 +201,9 @@ class _InboxFiling:
             arrivals.append(Arrival(conversation, message, attachments, from_person=loud))
         return arrivals
 
-    def _message(self, each: Placed, decision: Decision, known: Sequence[duplicates.Known]) -> Message:
+    def _message(self, each: Placed, decision: Decision) -> Message:
         letter = each.letter
-        message = storing.message_of(letter, storing.unused_identifier(each.identifier, letter, known))
+        message = storing.message_of(letter, each.identifiers[0])
         message.addressed_to = addressed_to(letter.mail, self.inbox.address, mail_domain=settings.MAIL_DOMAIN)[:320]
         message.thread_rule = decision.rule
         message.thread_obstacle = decision.obstacle
@@ -240,7 +242,7 @@ def _waves(placed: Sequence[Placed]) -> Iterator[list[Placed]]:
         wave, later = [], []
         tied: set[str | int] = set()
         for each in waiting:
-            ties = threads.ties(each.evidence, each.identifier)
+            ties = threads.ties(each.evidence, each.identifiers)
             (later if ties & tied else wave).append(each)
             tied |= ties
         yield wave

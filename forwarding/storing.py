@@ -9,7 +9,6 @@ from datetime import date, datetime
 from typing import Any
 
 from conversations.models import Attachment, Blob, Message
-from forwarding.duplicates import Known
 from forwarding.incoming import Incoming
 from forwarding.reading import Address, CalendarEvent, ReadMail
 from forwarding.reading.mail import Attachment as MailAttachment
@@ -48,12 +47,6 @@ def message_of(letter: Incoming, identifier: str) -> Message:
         received_at=delivery.received_at,
         date_header=mail.date,
     )
-
-
-def unused_identifier(identifier: str, letter: Incoming, known: Iterable[Known]) -> str:
-    """The identifier to store: an equal mail without Message-ID from long ago keeps its own."""
-    taken = any(each.content_hash == letter.mail.content_hash for each in known)
-    return f"{letter.delivery.received_at:%Y%m%d%H%M%S}.{identifier}" if taken else identifier
 
 
 def attachments_of(mails: Sequence[ReadMail]) -> list[list[Attachment]]:

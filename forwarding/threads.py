@@ -63,11 +63,11 @@ def policy_for(inbox: Inbox) -> Policy:
     return Policy(match_subjects=inbox.match_subjects)
 
 
-def ties(evidence: Evidence, identifier: str) -> frozenset[str | int]:
+def ties(evidence: Evidence, identifiers: tuple[str, ...]) -> frozenset[str | int]:
     """What a mail shares with others that belong together with it. Mails with a common tie are filed one after another."""
     named = (evidence.tagged_conversation, evidence.reported_conversation, evidence.numbered_conversation)
     conversations = (*named, *evidence.signed_conversations, *evidence.marked_conversations)
-    words = (identifier, *evidence.answered_ids, *evidence.root_ids, evidence.thread_guid)
+    words = (*identifiers, *evidence.answered_ids, *evidence.root_ids, evidence.thread_guid)
     return frozenset(tie for tie in (*words, *conversations) if tie)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest
@@ -23,6 +24,15 @@ MODES: dict[str, str | Promise] = {
     "reply_all": gettext_lazy("Reply all"),
     "forward": gettext_lazy("Forward"),
 }
+
+
+@dataclass(frozen=True)
+class News:
+    """A message that came while one wrote: who, when, and its first words."""
+
+    who: str
+    at: datetime
+    words: str
 
 
 @dataclass
@@ -47,7 +57,8 @@ class Composer:
     opened: bool = False
     form: ReplyForm | NoteForm | None = None
     problem: str = ""
-    news: list[Message] = field(default_factory=list)
+    news: list[News] = field(default_factory=list)
+    more_news: int = 0
 
     @property
     def is_note(self) -> bool:

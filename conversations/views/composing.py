@@ -17,12 +17,14 @@ from conversations import composer as composing
 from conversations import recipients, timeline
 from conversations.forms import DraftForm, NoteForm, ReplyForm
 from conversations.models import Attachment, Conversation, Draft, Message
+from conversations.plain_text import visible_controls
 from conversations.views.actions import conversation_or_404, next_url
-from conversations.views.compose_panel import Composer, draft_kind
+from conversations.views.compose_panel import Composer, News, draft_kind
 from conversations.views.conversation import render_conversation
 from conversations.views.workplace import Place, Workplace
 from organizations.models import User
 
+NEWS_SHOWN = 3  # of what came in while one wrote
 Conflict = composing.ConversationChanged
 Refused = (composing.InvalidRecipient, composing.TooLarge)
 
@@ -74,7 +76,7 @@ def reply(request: HttpRequest, organization_slug: str, number: int) -> HttpResp
         sent = _send(conversation, user, form, then)
     except Conflict as error:
         composer = Composer.refused(conversation, user, form, str(error))
-        composer.news = _since(conversation, form.cleaned_data["version"])
+        composer.news, composer.more_news = _since(conversation, form.cleaned_data["version"])
         return _refuse(request, conversation, composer, status=409)
     except Refused as error:
         return _refuse(request, conversation, Composer.refused(conversation, user, form, str(error)))
@@ -160,11 +162,35 @@ def _forwarded(conversation: Conversation, data: dict[str, Any]) -> list[Attachm
     return list(found.order_by("position", "id"))
 
 
-def _since(conversation: Conversation, version: int) -> list[Message]:
-    """The messages added after a version of the conversation; each one raises it by one."""
+def _since(conversation: Conversation, version: int) -> tuple[list[News], int]:
+    """The newest messages added after a version of the conversation, and how many more; each raises it by one."""
     added = max(0, conversation.version - version)
-    found = Message.objects.filter(conversation=conversation).select_related("author").defer("html", "search_vector")
-    return list(reversed(found.order_by("-received_at", "-id")[:added]))
+    found = (
+        Message.objects.filter(conversation=conversation)
+        .select_related("author")
+        .only(
+            "text",
+            "ranges",
+            "from_name",
+            "from_address",
+            "received_at",
+            "organization_id",
+            "author__name",
+            "author__email",
+        )
+        .order_by("-received_at", "-id")[: min(added, NEWS_SHOWN)]
+    )
+    newest = [
+        News(
+            message.author.display_name
+            if message.author
+            else visible_controls(message.from_name or message.from_address),
+            message.received_at,
+            visible_controls(timeline.snippet(message)),
+        )
+        for message in found
+    ]
+    return newest[::-1], max(0, added - NEWS_SHOWN)
 
 
 def _refuse(request: HttpRequest, conversation: Conversation, composer: Composer, *, status: int = 422) -> HttpResponse:

@@ -194,6 +194,7 @@ def test_every_rule_class_and_level_that_mail_is_filed_with_has_words() -> None:
     from forwarding import authenticity, classifying, threading
 
     assert {str(rule) for rule in threading.Rule} <= set(explaining.THREAD_RULES)
+    assert {str(each) for each in threading.Obstacle if each} <= set(explaining.THREAD_OBSTACLES)
     assert {str(each) for each in classifying.MailClass} - {"human"} <= set(explaining.MAIL_CLASSES)
     assert {str(level) for level in authenticity.Level} <= set(explaining.AUTHENTICITY)
     assert {str(reason) for reason in authenticity.Reason} <= set(explaining.AUTHENTICITY_REASONS)

@@ -103,12 +103,15 @@ class ServiceDirectory:
         return Found(self._recipient(argument, match, entry))
 
     def _decide(self, argument: str, match: addressing.Recipient, entry: Entry | None) -> Resolution:
-        if entry is None or entry.state == ServiceAddress.State.RETIRED:
+        if entry is None:
             return Refused(replies.UNKNOWN_RECIPIENT)
+        recipient = self._recipient(argument, match, entry)
+        if entry.state == ServiceAddress.State.RETIRED:
+            return Refused(replies.UNKNOWN_RECIPIENT, recipient)
         if entry.state == ServiceAddress.State.SUSPENDED:
             over = timezone.now() - entry.state_since > self._suspension
-            return Refused(replies.UNKNOWN_RECIPIENT if over else replies.SUSPENDED)
-        return Found(self._recipient(argument, match, entry))
+            return Refused(replies.UNKNOWN_RECIPIENT if over else replies.SUSPENDED, recipient)
+        return Found(recipient)
 
     def _recipient(self, argument: str, match: addressing.Recipient, entry: Entry) -> Recipient:
         address = f"{match.key}@{self._mail_domain}"

@@ -81,3 +81,35 @@ class Delivery(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.recipient} {self.state}"
+
+
+class Refusal(TenantModel):
+    """Mail for one of our addresses that the SMTP server did not take, and what it answered.
+
+    The same mail tried again on the same day is the same row. So is another mail of that sender with the same answer:
+    the SMTP server knows no more of a mail that it has not taken.
+    """
+
+    inbox = TenantForeignKey(Inbox, on_delete=models.SET_NULL, null=True, related_name="+")
+    day = models.DateField(help_text="UTC")
+    recipient = models.CharField(max_length=320, help_text="normalised")
+    mail_from = models.CharField(max_length=320, blank=True, help_text="envelope sender; empty for the null sender")
+    reply = models.CharField(max_length=200, help_text="the SMTP reply, word by word")
+    peer_ip = models.GenericIPAddressField()
+    helo = models.CharField(max_length=255, blank=True)
+    times = models.PositiveIntegerField(default=1)
+    first_at = models.DateTimeField()
+    last_at = models.DateTimeField()
+
+    objects = OrganizationManager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["organization", "day", "recipient", "mail_from", "reply"], name="one_refusal_per_day"
+            )
+        ]
+        indexes: ClassVar = [models.Index(fields=["organization", "last_at"], name="refusal_by_time")]
+
+    def __str__(self) -> str:
+        return f"{self.recipient} {self.reply}"

@@ -11,6 +11,7 @@ from ipaddress import ip_network
 from django.conf import settings
 
 from forwarding.directory import ServiceDirectory
+from forwarding.refusals import RefusalLog
 from forwarding.smtpd.door import Door, FloodGate, Network
 from forwarding.smtpd.limits import Limits
 from forwarding.smtpd.service import Service
@@ -54,6 +55,7 @@ def service_maker(limits: Limits, door: Door, tls: ssl.SSLContext) -> Callable[[
             certificate=_certificate() if settings.SMTP_CERTIFICATE else None,
             proxy_networks=proxies,
             temporary_directory=settings.SMTP_TEMPORARY_DIRECTORY or None,
+            refusals=RefusalLog(per_day=settings.LEDGER_REFUSALS_PER_INBOX_AND_DAY),
         )
 
     return make

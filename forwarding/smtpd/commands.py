@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from forwarding.smtpd import replies
 from forwarding.smtpd.body import Body
 from forwarding.smtpd.connection import Connection, SessionEnded
 from forwarding.smtpd.door import peer_address
-from forwarding.smtpd.envelope import Envelope, Found, Transaction
+from forwarding.smtpd.envelope import Envelope, Found, Recipient, Refusal, Transaction
 from forwarding.smtpd.paths import ForbiddenCharacter, Path, PathSyntaxError, read_path, readable, refuse_forbidden
 from forwarding.smtpd.reception import EndlessData, Reception, SlowData
 from forwarding.smtpd.replies import Reply
@@ -135,9 +136,12 @@ class ReceivingSMTP(Connection):
         async with asyncio.timeout(self._limits.resolve_seconds):
             resolution = await self._service.directory.resolve(path.argument, transaction.smtputf8)
         if not isinstance(resolution, Found):
+            if resolution.recipient is not None:
+                self._note(resolution.reply, transaction, [resolution.recipient])
             return resolution.reply
         recipient = resolution.recipient
         if recipient.inbox_id is not None and not self._service.flood.admit(recipient.inbox_id):
+            self._note(replies.FLOOD, transaction, [recipient])
             return replies.FLOOD
         transaction.recipients.append(recipient)
         return replies.RECIPIENT_OK
@@ -164,12 +168,14 @@ class ReceivingSMTP(Connection):
         else:
             await self.say(replies.SEND_DATA)
             reply = await self._receive_message(transaction)
+            if reply is not replies.ACCEPTED:
+                self._note(reply, transaction, transaction.recipients)
             self._transaction = None
             await self.say(reply)
 
     async def _receive_message(self, transaction: Transaction) -> Reply:
         try:
-            body = await self._read_body()
+            body = await self._read_body(transaction)
             if body is None:
                 return replies.MESSAGE_TOO_LARGE
             return await self._judge(transaction, body)
@@ -178,13 +184,13 @@ class ReceivingSMTP(Connection):
         except Exception as error:  # noqa: BLE001  (whatever it is, the peer may retry; it is logged)
             return Reply(await self.handle_exception(error))
 
-    async def _read_body(self) -> Body | None:
+    async def _read_body(self, transaction: Transaction) -> Body | None:
         """Read to the end of data; None for a message above the limit, which is read but not kept."""
         reception = Reception(self._limits, began=self.loop.time(), directory=self._service.temporary_directory)
         try:
             while reception.rest is None:
                 self._watch.wait(self._limits.data_idle_seconds, replies.TIMEOUT)
-                await self._take(reception, await self._read_chunk())
+                await self._take(reception, await self._read_chunk(), transaction)
             self._unread(reception.rest)
             return None if reception.too_large else await reception.finish()
         except BaseException:
@@ -200,10 +206,11 @@ class ReceivingSMTP(Connection):
             raise SessionEnded("the peer hung up inside DATA")
         return chunk
 
-    async def _take(self, reception: Reception, chunk: bytes) -> None:
+    async def _take(self, reception: Reception, chunk: bytes, transaction: Transaction) -> None:
         try:
             await reception.take(chunk, now=self.loop.time())
         except EndlessData:
+            self._note(replies.ENDLESS_DATA, transaction, transaction.recipients)
             await self.say(replies.ENDLESS_DATA)
         except SlowData:
             await self.say(replies.TOO_SLOW)
@@ -226,6 +233,19 @@ class ReceivingSMTP(Connection):
             await self._service.spool.store(envelope, body)
         finally:
             body.close()
+
+    def _note(self, reply: Reply, transaction: Transaction, recipients: Sequence[Recipient]) -> None:
+        """Somebody may ask what became of this mail."""
+        self._service.refusals.note(
+            Refusal(
+                reply=reply,
+                recipients=tuple(recipients),
+                peer_ip=str(peer_address(self.peer[0])),
+                helo=self._helo,
+                mail_from=transaction.mail_from,
+                at=datetime.now(UTC),
+            )
+        )
 
     def _envelope(self, transaction: Transaction) -> Envelope:
         return Envelope(

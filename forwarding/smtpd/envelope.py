@@ -34,9 +34,10 @@ class Found:
 
 @dataclass(frozen=True)
 class Refused:
-    """The address is answered with `reply`."""
+    """The address is answered with `reply`. `recipient`: whom it would have led to, when it is a key of ours."""
 
     reply: Reply
+    recipient: Recipient | None = None
 
 
 Resolution = Found | Refused
@@ -70,6 +71,21 @@ class Transaction:
     recipients: list[Recipient] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class Refusal:
+    """Mail that was not taken, though its recipients lead somewhere: what they are told when they look for it.
+
+    `peer_ip`, `helo` and `mail_from` as in Envelope; `at` is aware.
+    """
+
+    reply: Reply
+    recipients: tuple[Recipient, ...]
+    peer_ip: str
+    helo: str
+    mail_from: str
+    at: datetime
+
+
 class TemporaryFailure(Exception):
     """The database cannot be asked just now. Any other exception is answered alike, but logged as an error of ours."""
 
@@ -88,3 +104,18 @@ class Spool(Protocol):
     async def store(self, envelope: Envelope, body: Body) -> None:
         """Return only after `body` and `envelope` are committed for all recipients. Any exception is answered 451."""
         ...
+
+
+class Refusals(Protocol):
+    """Remembers what was refused."""
+
+    def note(self, refusal: Refusal) -> None:
+        """Take `refusal` at once: nobody waits for it, and nothing is raised."""
+        ...
+
+
+class Unnoted:
+    """Refusals that nobody wants to know of."""
+
+    def note(self, refusal: Refusal) -> None:
+        """Forget it."""

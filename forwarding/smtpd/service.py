@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from forwarding.smtpd.door import Door, FloodGate, Network
-from forwarding.smtpd.envelope import Directory, Spool
+from forwarding.smtpd.envelope import Directory, Refusals, Spool, Unnoted
 from forwarding.smtpd.limits import Limits
 
 log = logging.getLogger(__name__)
@@ -37,7 +37,8 @@ class Service:
 
     `own_hosts`: our host names in lower case, to find loops; `certificate`: PEM files of chain and key, None for a
     self-made one; `proxy_networks`: peers that must send a PROXY header;
-    `temporary_directory`: for large bodies, None for the system's; `bare_newlines`: command lines that ended without CR.
+    `temporary_directory`: for large bodies, None for the system's; `refusals`: told what was not
+    taken; `bare_newlines`: command lines that ended without CR.
     """
 
     limits: Limits
@@ -51,6 +52,7 @@ class Service:
     certificate: tuple[str, str] | None = None
     proxy_networks: Sequence[Network] = ()
     temporary_directory: str | None = None
+    refusals: Refusals = field(default_factory=Unnoted)
     sessions: set[Drainable] = field(default_factory=set)
     draining: bool = False
     bare_newlines: int = 0

@@ -119,6 +119,7 @@ SERVESTATIC_AUTOREFRESH = LOCAL
 from kundomail.settings.accounts import *  # noqa: E402, F403  (settings modules are made to be combined)
 from kundomail.settings.dns import *  # noqa: E402, F403
 from kundomail.settings.display import *  # noqa: E402, F403
+from kundomail.settings.ledger import *  # noqa: E402, F403
 from kundomail.settings.logging import *  # noqa: E402, F403
 from kundomail.settings.queues import *  # noqa: E402, F403
 from kundomail.settings.reading import *  # noqa: E402, F403

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from uuid import uuid4
 
 import pytest
 from django.utils import timezone
 
-from conversations import composer, explaining
+from conversations import explaining
 from conversations.models import Contact, Conversation, Message
 from forwarding import filing, queue
 from forwarding.models import Delivery
@@ -16,7 +15,18 @@ from forwarding.threading import Obstacle
 from inboxes.creating import create_inbox
 from organizations import scope
 from tests.support.builders import Town, town
-from tests.support.mails import Pipeline, conversations, deliveries, field_of, mail, messages, pipeline, states
+from tests.support.mails import (
+    Pipeline,
+    answered,
+    conversations,
+    deliveries,
+    field_of,
+    mail,
+    messages,
+    octets_of,
+    pipeline,
+    states,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -147,46 +157,24 @@ def test_every_obstacle_has_a_sentence() -> None:
 # --- copies of our own mail ------------------------------------------------------------------------------------------
 
 
-def answered(
-    of: Town, text: str = "Hej Barry! Ja, jobbet är ledigt. Ring oss på måndag så berättar vi mer."
-) -> Message:
-    """The town's first conversation answered by its agent."""
-    with scope.organization(of.organization):
-        conversation = Conversation.objects.order_by("pk")[0]
-        return composer.send(
-            conversation,
-            author=of.agent,
-            text=text,
-            to=[{"name": "", "address": "barry@example.org"}],
-            submission_key=uuid4(),
-            version=None,
-            include_history=False,
-        )
-
-
-def octets_of(message: Message, of: Town) -> bytes:
-    with scope.organization(of.organization):
-        return bytes(Message.objects.select_related("outbound").get(pk=message.pk).outbound.content)
-
-
 def test_a_copy_of_our_own_mail_that_comes_back_is_told_apart(post: Pipeline, lillestad: Town) -> None:
     post.receive(mail(), lillestad.inbox)
     sent = answered(lillestad)
-    delivery = post.receive(octets_of(sent, lillestad), lillestad.inbox)
+    delivery = post.receive(octets_of(sent), lillestad.inbox)
     assert (delivery.state, delivery.message_id) == (State.OWN_COPY, sent.pk)
     assert [c.message_count for c in conversations(lillestad)] == [2]
 
 
 def test_our_loop_header_on_another_text_is_no_copy_of_ours(post: Pipeline, lillestad: Town) -> None:
     post.receive(mail(), lillestad.inbox)
-    loop = field_of(octets_of(answered(lillestad), lillestad), "X-Kundo-Loop")
+    loop = field_of(octets_of(answered(lillestad)), "X-Kundo-Loop")
     delivery = post.receive(mail("Helt annat", "Detta har ingen av er skrivit.\n", X_Kundo_Loop=loop), lillestad.inbox)
     assert delivery.state == State.FILED
 
 
 def test_a_forged_loop_header_is_ignored(post: Pipeline, lillestad: Town) -> None:
     post.receive(mail(), lillestad.inbox)
-    raw = octets_of(answered(lillestad), lillestad)
+    raw = octets_of(answered(lillestad))
     loop = field_of(raw, "X-Kundo-Loop")
     forged = raw.replace(loop.encode(), (loop[:-1] + ("a" if loop[-1] != "a" else "b")).encode())
     assert post.receive(forged, lillestad.inbox).state == State.FILED

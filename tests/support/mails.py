@@ -11,9 +11,11 @@ from datetime import timedelta
 from email import policy
 from email.message import EmailMessage
 from typing import Any
+from uuid import uuid4
 
 from django.conf import settings
 
+from conversations import composer
 from conversations.models import Conversation, Message
 from forwarding import filing
 from forwarding.directory import ServiceDirectory
@@ -25,6 +27,8 @@ from organizations import scope
 from tests.support.builders import Town
 from tests.support.smtp import receiving
 from whitelabel.keys import token_keys
+from whitelabel.models import OutboundRecipient
+from whitelabel.tokens import VerpToken, sign_verp
 
 BARRY = "Barry Berg <barry@example.org>"
 _numbers = itertools.count(1)
@@ -135,3 +139,37 @@ def conversations(of: Town) -> list[Conversation]:
 def states(inbox: Inbox) -> Sequence[str]:
     """The state of each delivery of the inbox's organization, oldest first."""
     return [str(delivery.state) for delivery in deliveries(inbox)]
+
+
+def answered(
+    of: Town, text: str = "Hej Barry! Ja, jobbet är ledigt. Ring oss på måndag så berättar vi mer.", *to: str
+) -> Message:
+    """The town's first conversation answered by its agent."""
+    with scope.organization(of.organization):
+        conversation = Conversation.objects.order_by("pk")[0]
+        people = [{"name": "", "address": address} for address in to or ("barry@example.org",)]
+        message = composer.send(
+            conversation,
+            author=of.agent,
+            text=text,
+            to=people,
+            submission_key=uuid4(),
+            version=None,
+            include_history=False,
+        )
+        return Message.objects.select_related("outbound", "conversation").get(pk=message.pk)
+
+
+def octets_of(message: Message) -> bytes:
+    """A sent message as it leaves."""
+    assert message.outbound is not None
+    return bytes(message.outbound.content)
+
+
+def return_path(message: Message) -> str:
+    """The envelope sender under which a sent message leaves for its first recipient."""
+    assert message.outbound is not None
+    with scope.organization(message.organization_id):
+        recipient = OutboundRecipient.objects.filter(mail=message.outbound).order_by("pk")[0]
+    token = VerpToken(message.organization_id, message.outbound.pk, recipient.pk)
+    return f"{sign_verp(token_keys(), token)}@{message.outbound.return_path_domain}"

@@ -13,6 +13,7 @@ import argparse
 import asyncio
 import multiprocessing
 import resource
+import socket
 import struct
 import time
 from collections.abc import Sequence
@@ -123,6 +124,13 @@ def serve(count: int, delay: float, port: int, ready: Event) -> None:
     asyncio.run(run())
 
 
+def free_port() -> int:
+    """A UDP port nobody uses on the resolver's address."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind((RESOLVER, 0))
+        return int(probe.getsockname()[1])
+
+
 def settings(port: int) -> SurveySettings:
     """As in production, without the politeness towards one address that a sweep of one server would wait for."""
     return SurveySettings(
@@ -170,16 +178,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--domains", type=int, default=1000)
     parser.add_argument("--round-trip-ms", type=float, default=20.0)
-    parser.add_argument("--port", type=int, default=24_053)
+    parser.add_argument("--port", type=int, default=0, help="default: one that is free")
     options = parser.parse_args()
     context = multiprocessing.get_context("spawn")
     ready = context.Event()
-    arguments = (options.domains, options.round_trip_ms / 1000, options.port, ready)
+    port = options.port or free_port()
+    arguments = (options.domains, options.round_trip_ms / 1000, port, ready)
     server = context.Process(target=serve, args=arguments, daemon=True)
     server.start()
-    ready.wait()
+    while not ready.wait(timeout=0.2):
+        if not server.is_alive():
+            parser.error(f"the answering process could not use port {port}")
     try:
-        report(options.domains, options.port)
+        report(options.domains, port)
     finally:
         server.terminate()
 

@@ -239,10 +239,8 @@ class Transport:
         while True:
             try:
                 data, sender = used.udp.recvfrom(RECEIVE_OCTETS)
-            except BlockingIOError:
-                return
             except OSError:
-                continue  # an ICMP error of an earlier datagram
+                return  # nothing more to read, or answering the last reply has closed this socket
             if len(data) >= wire.HEADER_OCTETS:
                 one = used.waiting.get(int.from_bytes(data[:2]))
                 if one is not None and sender[:2] == one.ask.server.key:

@@ -302,3 +302,11 @@ def test_a_zone_below_on_the_same_servers_hides_records_above_the_cut(stage: Sta
 
     assert verdict.code == "wrong_zone"
     assert verdict.finding.params["ns"] == "ns1.kund.test, ns2.kund.test"
+
+
+@pytest.mark.timeout(20)
+def test_a_socket_that_is_replaced_while_it_is_read_does_not_spin(stage: Stage) -> None:
+    """A reply lets the next question out of the queue, which may retire the very socket the reply came on."""
+    found = stage.survey(sockets_per_family=1, queries_per_socket=1, in_flight=1, try_seconds=(1.0, 1.5))
+
+    assert {reply.outcome for reply in found.replies[SPF].values()} == {Outcome.ANSWER}

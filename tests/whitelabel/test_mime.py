@@ -212,8 +212,8 @@ def normal(text: str) -> str:
 
 
 def shown(name: str) -> str:
-    """A display name as the reader shows it: it takes quotation marks around names away."""
-    return normal(name).strip("\"'").strip()
+    """A display name as the reader shows it: it takes quotation marks and brackets around names away."""
+    return normal(name).strip("\"'<>[] ")
 
 
 def paragraphs(text: str) -> list[str]:

@@ -17,7 +17,7 @@ test-slow: dev
 	$(VENV) -m pytest -m slow
 
 # One target for each check, so that `make -k lint` runs the rest after a failure.
-LINTS := lint-code lint-format lint-types lint-templates lint-imports lint-migrations
+LINTS := lint-code lint-format lint-types lint-templates lint-imports lint-migrations lint-messages
 lint: $(LINTS)
 $(LINTS): export KUNDOMAIL_LOCAL = 1
 $(LINTS): dev
@@ -33,6 +33,8 @@ lint-imports:
 	.venv/bin/lint-imports --no-logo
 lint-migrations:
 	$(VENV) -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
+lint-messages:
+	$(VENV) -W ignore::RuntimeWarning manage.py messages --check
 
 format: dev
 	$(VENV) -m ruff check --fix .

@@ -12,7 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext
 
 from kundomail.templatetags.ui import STATES
 
@@ -27,18 +27,18 @@ class ExampleForm(forms.Form):
     """One field of each kind."""
 
     name = forms.CharField(label=gettext_lazy("Name of the inbox"), initial="Jobb", help_text=gettext_lazy("Shown to your colleagues, and as sender name."))
-    address = forms.CharField(label=gettext_lazy("Email address"), initial="jobb")
+    address = forms.CharField(label=gettext_lazy("E-mail address"), initial="jobb")
     language = forms.ChoiceField(label=gettext_lazy("Language"), choices=[("sv", "Svenska"), ("en", "English")])
     signature = forms.CharField(label=gettext_lazy("Signature"), widget=forms.Textarea(attrs={"rows": 3}), required=False, initial="Vänliga hälsningar\nLillestads kommun")
     receipt = forms.BooleanField(label=gettext_lazy("Send a receipt for new mail"), required=False, initial=True, help_text=gettext_lazy("Only for the first mail of a conversation."))
-    alarm = forms.BooleanField(label=gettext_lazy("Tell me when no mail arrives"), required=False, initial=True, help_text=gettext_lazy("By email, when the inbox is silent for longer than usual."))
+    alarm = forms.BooleanField(label=gettext_lazy("Tell me when no mail arrives"), required=False, initial=True, help_text=gettext_lazy("By e-mail, when the inbox is silent for longer than usual."))
     sort = forms.ChoiceField(label=gettext_lazy("Order"), choices=[("oldest", gettext_lazy("Oldest first")), ("latest", gettext_lazy("Latest activity"))], widget=forms.RadioSelect, initial="oldest")
 
 
 class WrongForm(forms.Form):
     """A field with an error that says what to do."""
 
-    address = forms.CharField(label=gettext_lazy("Email address"), help_text=gettext_lazy("The address your customers write to."))
+    address = forms.CharField(label=gettext_lazy("E-mail address"), help_text=gettext_lazy("The address your customers write to."))
 
     def clean_address(self) -> str:
         """Refuse everything: the error is what is shown."""
@@ -148,12 +148,12 @@ def work_example(request: HttpRequest) -> HttpResponse:
             {"label": "Barn- och utbildningsförvaltningen", "url": "#", "count": 4, "fault": _("No mail for 26 h")},
         ],
         "lists": [
-            {"label": _("Unanswered"), "url": "#", "icon": "mail", "count": 37, "current": True},
-            {"label": _("Mine"), "url": "#", "icon": "user-round", "count": 6},
-            {"label": _("Unassigned"), "url": "#", "icon": "user-round-x", "count": 12},
-            {"label": _("Waiting"), "url": "#", "icon": "clock", "count": 3},
-            {"label": _("Done"), "url": "#", "icon": "circle-check", "count": 0},
-            {"label": _("Latest activity"), "url": "#", "icon": "activity", "count": 0},
+            {"label": pgettext("list", "Unanswered"), "url": "#", "icon": "mail", "count": 37, "current": True},
+            {"label": pgettext("list", "Mine"), "url": "#", "icon": "user-round", "count": 6},
+            {"label": pgettext("list", "Unassigned"), "url": "#", "icon": "user-round-x", "count": 12},
+            {"label": pgettext("list", "Waiting"), "url": "#", "icon": "clock", "count": 3},
+            {"label": pgettext("list", "Done"), "url": "#", "icon": "circle-check", "count": 0},
+            {"label": pgettext("list", "Latest activity"), "url": "#", "icon": "activity", "count": 0},
         ],
     }  # fmt: skip
     pane = request.GET.get("pane", "conversation")

@@ -59,6 +59,7 @@ SETTINGS: tuple[SectionGroup, ...] = (
         (
             Section("inboxes:index", _("Inboxes"), "inbox"),
             Section("organizations:members", _("Users"), "users"),
+            Section("forwarding:ledger", _("Did the mail arrive?"), "mail-search"),
             Section("organizations:settings", _("Organization"), "building-2"),
         ),
     ),
@@ -74,7 +75,7 @@ SETTINGS: tuple[SectionGroup, ...] = (
         _("My profile"),
         (
             Section("organizations:profile", _("Profile"), "user-round"),
-            Section("account_email", _("Email address"), "at-sign", ()),
+            Section("account_email", _("E-mail address"), "at-sign", ()),
             Section("account_change_password", _("Password"), "key-round", ()),
         ),
     ),

@@ -82,15 +82,20 @@ def _own(row: SenderAddress, display_name: str) -> Identity | None:
 
 
 def _service(own_address: str, service_address: str, display_name: str) -> Identity:
-    pair = keys.service_key()
     return Identity(
         kind=Kind.SERVICE,
         from_name=display_name,
         from_address=service_address,
         reply_to=own_address,
         return_path_domain=settings.MAIL_DOMAIN,
-        signing=_service_signing(pair, settings.MAIL_DOMAIN, settings.SERVICE_DKIM_SELECTOR) if pair else None,
+        signing=service_signing(),
     )
+
+
+def service_signing() -> SigningKey | None:
+    """Who signs mail from the service's own addresses; None where the service has no key."""
+    pair = keys.service_key()
+    return _service_signing(pair, settings.MAIL_DOMAIN, settings.SERVICE_DKIM_SELECTOR) if pair else None
 
 
 @lru_cache(maxsize=4)

@@ -122,7 +122,9 @@ class SenderAddress(TenantModel):
     evidence = models.JSONField(default=dict, help_text="what activation was based on: answers and the verified probe")
     requested_at = models.DateTimeField(null=True, help_text="Activate was pressed; the next check that starts decides")
     requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
-    requested_seq = models.PositiveBigIntegerField(default=0, help_text="the claim's check_seq then; an older check decides nothing")
+    requested_seq = models.PositiveBigIntegerField(
+        default=0, help_text="the claim's check_seq then; an older check decides nothing"
+    )
     failure = models.CharField(max_length=40, blank=True, help_text="why the last activation changed nothing")
 
     objects = OrganizationManager()
@@ -224,3 +226,20 @@ class OutboundRecipient(TenantModel):
 
     def __str__(self) -> str:
         return self.address
+
+
+class ServiceMail(models.Model):
+    """Mail from the service itself to one person: an invitation, a new password, a notice. Belongs to no organization."""
+
+    recipient = models.CharField(max_length=320)
+    content = models.BinaryField(help_text="RFC 5322 octets, CRLF, signed where the service has a key")
+    next_attempt_at = models.DateTimeField(auto_now_add=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    last_reply = models.CharField(max_length=1000, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["next_attempt_at"], name="servicemail_due")]
+
+    def __str__(self) -> str:
+        return f"service mail {self.pk}"

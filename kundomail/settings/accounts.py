@@ -39,4 +39,9 @@ PASSWORD_HASHERS = [
 
 SESSION_COOKIE_AGE = 7 * 24 * 3600  # seconds; absolute life of a log-in
 INVITATION_DAYS = 7  # life of an invitation link
-EMAIL_BACKEND = env.str("EMAIL_BACKEND", default="django.core.mail.backends.smtp.EmailBackend")
+
+# Invitations, new passwords and notices wait in a table and leave through the relay, like answers.
+EMAIL_BACKEND = env.str("EMAIL_BACKEND", default="whitelabel.service_mail.QueueBackend")
+_MAIL_DOMAIN = env.str("MAIL_DOMAIN", default="mail.kundo.se")
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.str("SERVICE_FROM", default=f"KundoMail <no-reply@{_MAIL_DOMAIN}>")
+SERVICE_RETURN_PATH = f"no-reply@{_MAIL_DOMAIN}"

@@ -7,7 +7,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from organizations import wakeups, worker
+from whitelabel import service_mail
 from whitelabel.delivery import Courier
+from whitelabel.relay import Relay, RelayAddress
 
 
 class Command(BaseCommand):
@@ -23,12 +25,17 @@ class Command(BaseCommand):
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
-        courier = Courier(stopping=stop.is_set)
+        relay = Relay(RelayAddress.from_settings())
+        courier = Courier(relay, stopping=stop.is_set)
+
+        def step() -> int:
+            return courier.step() + service_mail.send_due(relay)
+
         try:
             if options["once"]:
-                while courier.step():
+                while step():
                     pass
             else:
-                worker.run(courier.step, wakeups.OUTBOX, stop=stop)
+                worker.run(step, wakeups.OUTBOX, stop=stop)
         finally:
             courier.close()

@@ -1,0 +1,88 @@
+"""Mail from the service itself: a queue that no request waits for, and the Django e-mail backend that fills it.
+
+A row stays until the relay has answered for good, so a restart loses nothing; after OUTBOX_GIVE_UP_DAYS it is dropped and
+logged, because there is nobody to tell.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import timedelta
+from email import charset
+
+from django.conf import settings
+from django.core.mail import EmailMessage
+from django.core.mail.backends.base import BaseEmailBackend
+from django.db import transaction
+from django.utils import timezone
+
+from organizations import wakeups
+from whitelabel.identity import service_signing
+from whitelabel.models import ServiceMail
+from whitelabel.relay import Outcome, Relay, RelayUnavailable
+from whitelabel.signing import sign
+
+log = logging.getLogger(__name__)
+
+BATCH = 20
+# Seven bits whatever the text, so that no relay has a reason to change what was signed.
+QUOTED_PRINTABLE = charset.Charset("utf-8")
+QUOTED_PRINTABLE.body_encoding = charset.QP
+
+
+class QueueBackend(BaseEmailBackend):
+    """Queues what Django's own code sends (`EMAIL_BACKEND`): the worker of the outbox carries it to the relay."""
+
+    def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
+        """Store one row per recipient, in the caller's transaction; returns how many messages were queued."""
+        rows = [
+            ServiceMail(recipient=recipient, content=content)
+            for message in email_messages
+            for content in [_octets(message)]
+            for recipient in message.recipients()
+        ]
+        ServiceMail.objects.bulk_create(rows)
+        if rows:
+            wakeups.notify(wakeups.OUTBOX)
+        return len(email_messages)
+
+
+def send_due(relay: Relay) -> int:
+    """Hand what is due to the relay; returns how many were tried. A relay that is away leaves the rest for later."""
+    with transaction.atomic():
+        due = ServiceMail.objects.select_for_update(skip_locked=True).filter(next_attempt_at__lte=timezone.now())
+        mails = list(due.order_by("next_attempt_at")[:BATCH])
+        for tried, mail in enumerate(mails):
+            try:
+                reply = relay.send(settings.SERVICE_RETURN_PATH, mail.recipient, bytes(mail.content))
+            except RelayUnavailable as error:
+                _postpone(mail, str(error))
+                return tried
+            if reply.outcome in (Outcome.ACCEPTED, Outcome.REFUSED):
+                mail.delete()
+                if reply.outcome is Outcome.REFUSED:
+                    log.warning("service mail %s was refused: %s", mail.pk, reply.status)
+            else:
+                _postpone(mail, reply.text)
+        return len(mails)
+
+
+def _postpone(mail: ServiceMail, reply: str) -> None:
+    now = timezone.now()
+    if now - mail.created_at > timedelta(days=settings.OUTBOX_GIVE_UP_DAYS):
+        log.error("service mail %s is given up after %s attempts", mail.pk, mail.attempts)
+        mail.delete()
+        return
+    steps = settings.OUTBOX_RETRY_MINUTES
+    mail.next_attempt_at = now + timedelta(minutes=steps[min(mail.attempts, len(steps) - 1)])
+    mail.attempts += 1
+    mail.last_reply = reply[:1000]
+    mail.save(update_fields=["next_attempt_at", "attempts", "last_reply"])
+
+
+def _octets(message: EmailMessage) -> bytes:
+    message.encoding = QUOTED_PRINTABLE
+    written = message.message().as_bytes(linesep="\r\n")
+    signing = service_signing()
+    return sign(written, signing) if signing else written

@@ -1,0 +1,146 @@
+"""Proving the author after the mail is visible: through the pipeline, with a real nameserver on loopback."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import dkim
+import pytest
+from django.utils import timezone
+from dnslib.server import DNSServer
+
+from forwarding.models import Delivery
+from forwarding.verifying import Verifier, resolver_from_settings
+from organizations import scope, wakeups
+from tests.forwarding.dns_zone import Zone, resolver_for, serving
+from tests.forwarding.test_signature_checks import PRIVATE, RECORD
+from tests.support.builders import Town
+from tests.support.mails import Pipeline, mail, messages
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+JOBB = "jobb.lillestad.se@mail.kundo.se"
+KEY = "s._domainkey.example.org"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[DNSServer]:
+    with serving() as server:
+        yield server
+
+
+@pytest.fixture
+def zone(server: DNSServer) -> Zone:
+    zone = Zone()
+    zone.texts[KEY] = [RECORD]
+    server.server.resolver = zone
+    return zone
+
+
+@pytest.fixture
+def verifier(server: DNSServer, zone: Zone) -> Verifier:
+    return Verifier(resolver_for(server))
+
+
+def signed(raw: bytes) -> bytes:
+    return bytes(dkim.sign(raw, b"s", b"example.org", PRIVATE, include_headers=[b"from", b"to", b"subject"])) + raw
+
+
+def seen(of: Town) -> tuple[str, str]:
+    [message] = messages(of.inbox)
+    return message.authenticity, message.authenticity_reason
+
+
+def due(of: Town) -> bool:
+    """Whether the one delivery will be looked at again; makes it due now."""
+    with scope.organization(of.organization):
+        waiting = Delivery.objects.filter(verify_at__isnull=False)
+        return bool(waiting.update(verify_at=timezone.now() - timedelta(seconds=1)))
+
+
+def test_a_mail_is_visible_before_its_author_is_proved(post: Pipeline, lillestad: Town, verifier: Verifier) -> None:
+    post.receive(signed(mail()), lillestad.inbox)
+    assert seen(lillestad) == ("", "")
+    assert verifier.verify_due() == 1
+    assert seen(lillestad) == ("verified", "signed")
+    assert not due(lillestad)
+
+
+def test_an_unsigned_mail_is_not_blamed(post: Pipeline, lillestad: Town, verifier: Verifier) -> None:
+    post.receive(mail(), lillestad.inbox)
+    verifier.verify_due()
+    assert seen(lillestad) == ("unverified", "no_signature")
+
+
+def test_a_mail_in_our_own_name_without_proof_is_warned_of(post: Pipeline, lillestad: Town, verifier: Verifier) -> None:
+    post.receive(mail(sender="Kommunchefen <chef@lillestad.se>"), lillestad.inbox)
+    verifier.verify_due()
+    assert seen(lillestad) == ("warning", "own_domain")
+
+
+def test_a_domain_that_cannot_be_asked_is_asked_again_and_never_called_false(
+    post: Pipeline, lillestad: Town, verifier: Verifier, zone: Zone
+) -> None:
+    zone.broken.add(KEY)
+    post.receive(signed(mail()), lillestad.inbox)
+    verifier.verify_due()
+    assert seen(lillestad) == ("unknown", "no_answer")
+    zone.broken.clear()
+    assert due(lillestad)
+    verifier.verify_due()
+    assert seen(lillestad) == ("verified", "signed")
+
+
+def test_a_domain_that_never_answers_is_given_up_in_the_end(
+    post: Pipeline, lillestad: Town, verifier: Verifier, zone: Zone, settings: Any
+) -> None:
+    zone.broken.add(KEY)
+    post.receive(signed(mail()), lillestad.inbox)
+    tries = 0
+    while due(lillestad):
+        tries += verifier.verify_due()
+    assert tries == 1 + len(settings.VERIFY_RETRY_MINUTES)
+    assert seen(lillestad) == ("unknown", "no_answer")
+
+
+def test_open_pages_hear_of_the_proof(post: Pipeline, lillestad: Town, verifier: Verifier) -> None:
+    post.receive(signed(mail()), lillestad.inbox)
+    with wakeups.Listener(wakeups.LIVE) as listener:
+        verifier.verify_due()
+        [(_, hint)] = listener.wait(5)
+    assert (hint["kind"], hint["number"]) == ("message", 1)
+
+
+def test_a_mistake_of_ours_in_one_mail_leaves_the_others_their_proof(
+    post: Pipeline, lillestad: Town, verifier: Verifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = verifier.verdict
+
+    def stumbles(raw: bytes, *rest: Any) -> Any:
+        if b"Ett" in raw:
+            raise RuntimeError("a mistake of ours")
+        return real(raw, *rest)
+
+    monkeypatch.setattr(verifier, "verdict", stumbles)
+    for subject in ("Ett", "Annat"):
+        post.receive(mail(subject), lillestad.inbox)
+    verifier.verify_due()
+    assert [m.authenticity for m in messages(lillestad.inbox)] == ["", "unverified"]
+    assert due(lillestad)
+
+
+def test_nothing_is_looked_up_for_what_is_no_message(post: Pipeline, lillestad: Town, verifier: Verifier) -> None:
+    raw = mail()
+    for _ in range(2):
+        post.receive(raw, lillestad.inbox)
+    assert verifier.verify_due() == 1
+
+
+def test_the_resolver_asks_the_configured_servers_with_patience_and_memory(settings: Any) -> None:
+    settings.DNS_RESOLVERS, settings.VERIFY_DNS_SECONDS = ["127.0.0.1:5399", "2001:db8::1"], 3.5
+    resolver = resolver_from_settings()
+    asked = [(server.address, server.port) for server in resolver.nameservers]
+    assert asked == [("127.0.0.1", 5399), ("2001:db8::1", 53)]
+    assert (resolver.lifetime, resolver.cache is not None) == (3.5, True)

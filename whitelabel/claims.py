@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import base64
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -23,7 +23,7 @@ from django.utils import timezone
 
 from organizations import wakeups
 from organizations.models import User, record
-from whitelabel import keys, schedule
+from whitelabel import keys, notices, schedule
 from whitelabel.diagnosis.values import Finding, Verdict
 from whitelabel.models import DkimKey, SenderAddress, SenderDomain
 from whitelabel.records import ClaimFacts, ExpectedRecord, expected_records
@@ -35,6 +35,9 @@ TOKEN_OCTETS = 16
 IN_USE = (State.ACTIVE, State.DEGRADED)
 RIGHT = ("green", "green_note")
 LAPSED_CODES = frozenset({"zone_gone"})
+DMARC_STRICTER = ("dmarc_strict", "dmarc_psd")
+# States that the admins are told of by mail; see `notices`.
+TOLD_STATES = {State.READY: "ready", State.SUSPENDED: "suspended", State.STOPPED: "stopped", State.LAPSED: "lapsed"}
 EXACT_DOMAIN_CODES = frozenset({"dmarc_strict", "dmarc_fragile", "dmarc_psd"})
 
 
@@ -105,7 +108,7 @@ def record_check(
     claim: SenderDomain, verdicts: Sequence[Verdict], *, nameservers: Sequence[str], now: datetime
 ) -> SenderDomain:
     """Store what a check found and move the claim's state. `claim` is locked and still the check's own."""
-    before = claim.state
+    before, bad_before = claim.state, claim.bad_since
     previous = {v["key"]: v for v in claim.verdicts}
     claim.verdicts = [_stored(verdict, previous.get(verdict.record.key), now) for verdict in verdicts]
     claim.nameservers = list(nameservers)
@@ -114,19 +117,16 @@ def record_check(
     _move(claim, verdicts, now)
     claim.lease_until = None
     claim.next_check_at = schedule.next_check(claim, now)
+    if claim.next_check_at is None and claim.state == State.PENDING:
+        claim.state = State.STOPPED  # nobody finished the records; opening the page starts again
     claim.save()
     if claim.state != before:
-        record(
-            "sender_domain.state", claim, before=before, after=claim.state, codes=[v["code"] for v in claim.verdicts]
-        )
+        codes = [v["code"] for v in claim.verdicts]
+        record("sender_domain.state", claim, before=before, after=claim.state, codes=codes)
+    for what in _news(claim, before, was_bad=bad_before is not None, previous=previous):
+        notices.tell_admins(claim, what)
     announce(claim)
     return claim
-
-
-def stop(claim: SenderDomain) -> None:
-    """Nobody finished the records in time: no more checks until somebody opens the page."""
-    SenderDomain.objects.filter(pk=claim.pk).update(state=State.STOPPED, next_check_at=None)
-    record("sender_domain.stopped", claim)
 
 
 def deactivate(address: SenderAddress, *, actor: User) -> None:
@@ -151,6 +151,17 @@ def announce(claim: SenderDomain) -> None:
 def message_of(verdict: dict[str, Any]) -> str:
     """The sentence of a stored verdict in the active language; plain text, safe to show once escaped as HTML."""
     return Finding(verdict["code"], verdict["params"]).message()
+
+
+def _news(claim: SenderDomain, before: str, *, was_bad: bool, previous: dict[str, dict[str, Any]]) -> Iterator[str]:
+    """What the admins should hear about this check, by the names of `notices`; each thing when it begins."""
+    if claim.state != before and claim.state in TOLD_STATES:
+        yield TOLD_STATES[claim.state]
+    if before in IN_USE and claim.state in IN_USE and (claim.bad_since is not None) != was_bad:
+        yield "restored" if was_bad else "broken"
+    strict = any(v["code"] in DMARC_STRICTER for v in claim.verdicts)
+    if strict and not any(v["code"] in DMARC_STRICTER for v in previous.values()) and claim.state in IN_USE:
+        yield "dmarc"
 
 
 def _move(claim: SenderDomain, verdicts: Sequence[Verdict], now: datetime) -> None:

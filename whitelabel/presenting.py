@@ -39,7 +39,6 @@ STANDINGS = {
 EVENTS = {
     "sender_domain.started": gettext_noop("The records were made"),
     "sender_domain.state": gettext_noop("%(before)s → %(after)s"),
-    "sender_domain.stopped": gettext_noop("Checking stopped: nobody finished the records"),
     "sender_address.activation_requested": gettext_noop("Activation of %(address)s was asked for"),
     "sender_address.activated": gettext_noop("%(address)s was activated"),
     "sender_address.activation_failed": gettext_noop("Activation of %(address)s changed nothing"),

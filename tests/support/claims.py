@@ -37,12 +37,12 @@ class Domain:
         with scope.organization(self.town.organization):
             return SenderAddress.objects.filter(address=address).first()
 
-    def publish(self, text: str = "", *, without: tuple[str, ...] = ()) -> None:
+    def publish(self, text: str = "", *, without: tuple[str, ...] = (), dmarc: str = "v=DMARC1; p=none") -> None:
         """Load the expected records (but for the keys `without`) plus `text` on both nameservers."""
         with scope.organization(self.town.organization):
             records = claims.records_of(SenderDomain.objects.get(pk=self.claim_id))
         lines = publish(records, DOMAIN, without=without)
-        zone = Zone(DOMAIN, f'{lines}\n_dmarc TXT "v=DMARC1; p=none"\n{text}', nameservers=self.zone.nameservers)
+        zone = Zone(DOMAIN, f'{lines}\n_dmarc TXT "{dmarc}"\n{text}', nameservers=self.zone.nameservers)
         zone.serial = self.zone.serial = self.zone.serial + 1
         for server in (*self.servers, self.world.resolver):
             server.load(zone)

@@ -9,10 +9,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core import mail
 from django.db import connections
 from django.utils import timezone
 
 from organizations import scope
+from organizations.models import User
 from tests.support.builders import town
 from tests.support.claims import DOMAIN, Domain, domain_of, other_key, use_world
 from tests.support.dns import World
@@ -118,6 +120,61 @@ def test_a_slow_check_does_not_overwrite_a_newer_one(domain):
 def test_a_claim_is_taken_by_one_worker_at_a_time(domain):
     assert len(schedule.take_due(10)) == 1
     assert schedule.take_due(10) == []
+
+
+# --- what the admins are told ------------------------------------------------------------------------------------------
+
+
+def subjects() -> list[str]:
+    return [message.subject for message in mail.outbox]
+
+
+def test_the_admin_is_told_once_when_all_records_are_right(domain):
+    domain.publish()
+    domain.check()
+    domain.check()
+    assert subjects() == [f"DNS-posterna för {DOMAIN} är rätt"]
+    assert mail.outbox[0].to == [domain.town.admin.email]
+    assert "http://localhost:8000/lillestad/settings/inboxes/" in mail.outbox[0].body
+
+
+def test_the_admin_is_told_in_their_own_language(domain):
+    User.objects.filter(pk=domain.town.admin.pk).update(language="en")
+    domain.publish()
+    domain.check()
+    assert subjects() == [f"The DNS records for {DOMAIN} are right"]
+
+
+def test_a_record_that_breaks_is_told_once_and_again_when_it_is_right(domain):
+    activated(domain)
+    mail.outbox.clear()
+    domain.publish(without=("dkim-k1",))
+    domain.check()
+    domain.check()
+    domain.publish()
+    domain.check()
+    assert subjects() == [
+        f"En DNS-post för {DOMAIN} är fel: mail skickas från tjänstens adress",
+        f"DNS-posterna för {DOMAIN} är rätt igen",
+    ]
+
+
+def test_a_stricter_dmarc_policy_is_told_before_mail_fails(domain):
+    activated(domain)
+    mail.outbox.clear()
+    domain.publish(dmarc="v=DMARC1; p=reject; adkim=s; aspf=s")
+    domain.check()
+    domain.check()
+    assert f"DMARC-policyn för {DOMAIN} har blivit strängare" in subjects()
+    assert subjects().count(f"DMARC-policyn för {DOMAIN} har blivit strängare") == 1
+
+
+def test_two_weeks_without_success_stop_the_checks_and_are_told(domain):
+    long_ago = timezone.now() - timedelta(days=15)
+    age(domain, checks_done=90, created_at=long_ago)
+    assert domain.check().state == State.STOPPED
+    assert domain.claim.next_check_at is None
+    assert subjects() == [f"DNS-posterna för {DOMAIN} blev aldrig färdiga"]
 
 
 # --- the schedule ----------------------------------------------------------------------------------------------------

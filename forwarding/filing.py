@@ -17,21 +17,24 @@ from django.conf import settings
 from django.db import OperationalError, connection
 
 from conversations import timeline
+from conversations.confirmations import confirm
 from conversations.models import Contact, Conversation, Message
 from conversations.timeline import Arrival
 from forwarding import contacts, duplicates, feedback, queue, storing, threads
 from forwarding.classifying import MailClass
+from forwarding.forwarding_codes import google_code
 from forwarding.incoming import Incoming, Outcome, understand
 from forwarding.models import Delivery
 from forwarding.paths import addressed_to
 from forwarding.queue import Claim
 from forwarding.reading import ReadMail, read_envelope, read_headers
 from forwarding.reading.child import Reader
-from forwarding.storms import Storms
+from forwarding.storms import Storms, is_calm
 from forwarding.subjects import normal_subject
 from forwarding.threading import Decision, Evidence, choose
 from inboxes.models import Inbox
 from organizations import scope
+from organizations.models import record
 
 log = logging.getLogger(__name__)
 
@@ -157,6 +160,24 @@ class _InboxFiling:
         timeline.receive_all(arrivals)
         for each, arrival in zip(new, arrivals, strict=True):
             self.outcomes[each.letter.delivery.pk] = Outcome(State.FILED, arrival.message)
+            self._react(each.letter, arrival.message)
+
+    def _react(self, letter: Incoming, message: Message) -> None:
+        """What else a filed mail sets in motion: a confirmation where the inbox wants it, a code for the admin."""
+        code = google_code(letter.mail)
+        if code:
+            record("inbox.forwarding_code", self.inbox, code=code)
+        contact = message.conversation.contact
+        wanted = self.inbox.confirmation.strip() and message.conversation.message_count == 1
+        if not wanted or contact is None or contact.complained_at is not None:
+            return
+        if is_calm(self.inbox, letter.delivery.received_at):
+            confirm(
+                message,
+                mail_from=letter.delivery.mail_from,
+                suppress=letter.mail.header("X-Auto-Response-Suppress"),
+                names_inbox=self.inbox.address in (message.addressed_to, *_written_to(letter.mail)),
+            )
 
     def _known(self, identifiers: set[str]) -> dict[str, list[duplicates.Known]]:
         rows = Message.objects.filter(inbox=self.inbox, kind=Message.Kind.INBOUND, message_id__in=identifiers)
@@ -204,6 +225,7 @@ class _InboxFiling:
     def _message(self, each: Placed, decision: Decision) -> Message:
         letter = each.letter
         message = storing.message_of(letter, each.identifiers[0])
+        message.inbox = self.inbox
         message.addressed_to = addressed_to(letter.mail, self.inbox.address, mail_domain=settings.MAIL_DOMAIN)[:320]
         message.thread_rule = decision.rule
         message.thread_obstacle = decision.obstacle
@@ -233,6 +255,10 @@ class _InboxFiling:
         if storm:
             self.storms.fold_into(storm, conversation)
         return conversation
+
+
+def _written_to(mail: ReadMail) -> set[str]:
+    return {person.address.lower() for person in (*mail.to, *mail.cc)}
 
 
 def _waves(placed: Sequence[Placed]) -> Iterator[list[Placed]]:

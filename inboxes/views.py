@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from inboxes.creating import InboxRefused, create_inbox
 from inboxes.forms import GeneralForm, NewInboxForm, SignatureForm
 from inboxes.models import Inbox, ServiceAddress
-from organizations.models import record
+from organizations.models import Event, record
 from organizations.permissions import admin_required
 from organizations.requests import MemberRequest
+
+GOOGLE_CODE_DAYS = 7  # a code is shown so long after it came; Google's are short-lived
 
 
 def index(request: MemberRequest, organization_slug: str) -> HttpResponse:
@@ -48,8 +53,18 @@ def receive(request: MemberRequest, organization_slug: str, inbox: int) -> HttpR
         "inbox": found,
         "service_address": service_address,
         "guide_postfix": f"{found.address} {service_address}",
+        "google_code": _latest_google_code(found),
     }
     return render(request, "inboxes/receive.html", context)
+
+
+def _latest_google_code(inbox: Inbox) -> str:
+    """The code that Google has mailed to the inbox's service address lately; "" when there is none."""
+    since = timezone.now() - timedelta(days=GOOGLE_CODE_DAYS)
+    codes = Event.objects.filter(
+        kind="inbox.forwarding_code", subject_type="inbox", subject_id=inbox.pk, at__gte=since
+    ).order_by("-at")
+    return next((str(event.data["code"]) for event in codes[:1]), "")
 
 
 @admin_required

@@ -5,6 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.conf import settings
+from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
 from conversations import explaining
@@ -13,6 +16,7 @@ from forwarding import filing, queue
 from forwarding.models import Delivery
 from forwarding.threading import Obstacle
 from inboxes.creating import create_inbox
+from inboxes.models import Inbox
 from organizations import scope
 from tests.support.builders import Town, town
 from tests.support.mails import (
@@ -107,6 +111,78 @@ def test_the_same_author_in_one_batch_is_one_contact(post: Pipeline, lillestad: 
     post.file()
     with scope.organization(lillestad.organization):
         assert list(Contact.objects.values_list("address", flat=True)) == ["barry@example.org"]
+
+
+# --- what a mail sets in motion --------------------------------------------------------------------------------------
+
+
+GOOGLE = "Google Workspace <forwarding-noreply@google.com>"
+
+
+@pytest.mark.parametrize(
+    ("subject", "text"),
+    [
+        ("(#123456789) Gmail Forwarding Confirmation - Receive Mail from jobb@lillestad.se", "Click the link.\n"),
+        ("Bekräftelse av vidarebefordran", "Bekräftelsekod: 123456789\n\nKlicka på länken.\n"),
+    ],
+)
+def test_googles_code_is_shown_to_the_admin(
+    post: Pipeline, lillestad: Town, client: Client, subject: str, text: str
+) -> None:
+    post.receive(mail(subject, text, sender=GOOGLE), lillestad.inbox)
+    client.force_login(lillestad.admin, backend=settings.AUTHENTICATION_BACKENDS[0])
+    page = client.get(reverse("inboxes:receive", args=[lillestad.organization.slug, lillestad.inbox.pk]))
+    assert "123456789" in page.content.decode()
+
+
+def test_nobody_elses_code_is_shown(post: Pipeline, lillestad: Town, client: Client) -> None:
+    post.receive(mail("(#123456789) Gmail Forwarding Confirmation"), lillestad.inbox)
+    client.force_login(lillestad.admin, backend=settings.AUTHENTICATION_BACKENDS[0])
+    page = client.get(reverse("inboxes:receive", args=[lillestad.organization.slug, lillestad.inbox.pk]))
+    assert "123456789" not in page.content.decode()
+
+
+def confirming(of: Town) -> None:
+    """The inbox wants delivery confirmations."""
+    with scope.organization(of.organization):
+        Inbox.objects.filter(pk=of.inbox.pk).update(confirmation="Tack, ditt mail har kommit fram.")
+
+
+def confirmations(of: Town) -> int:
+    with scope.organization(of.organization):
+        return Message.objects.filter(mail_class="confirmation").count()
+
+
+def test_a_person_gets_the_confirmation_an_inbox_has(post: Pipeline, lillestad: Town) -> None:
+    confirming(lillestad)
+    post.receive(mail(), lillestad.inbox)
+    assert confirmations(lillestad) == 1
+    assert [c.status for c in conversations(lillestad)] == ["unanswered"]
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        mail(Auto_Submitted="auto-generated"),
+        mail(X_Auto_Response_Suppress="OOF"),
+        mail(sender="no-reply@example.org"),
+        mail(To="andra@example.org"),
+        mail(sender="jobb@lillestad.se"),
+    ],
+    ids=["machine", "suppressed", "no-reply", "not to the inbox", "own address"],
+)
+def test_no_confirmation_goes_where_it_could_do_harm(post: Pipeline, lillestad: Town, raw: bytes) -> None:
+    confirming(lillestad)
+    post.receive(raw, lillestad.inbox)
+    assert (states(lillestad.inbox), confirmations(lillestad)) == (["filed"], 0)
+
+
+def test_no_confirmation_goes_to_who_has_complained(post: Pipeline, lillestad: Town) -> None:
+    confirming(lillestad)
+    with scope.organization(lillestad.organization):
+        Contact.objects.create(address="barry@example.org", complained_at=timezone.now())
+    post.receive(mail(), lillestad.inbox)
+    assert confirmations(lillestad) == 0
 
 
 # --- automatic mail --------------------------------------------------------------------------------------------------

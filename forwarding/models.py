@@ -74,6 +74,7 @@ class Delivery(TenantModel):
         indexes: ClassVar = [
             models.Index(fields=["next_attempt_at", "id"], condition=Q(state="accepted"), name="delivery_due"),
             models.Index(fields=["verify_at"], condition=Q(verify_at__isnull=False), name="delivery_unverified"),
+            models.Index(fields=["organization"], condition=Q(state="parked"), name="delivery_parked"),
             models.Index(fields=["organization", "received_at"], name="delivery_by_time"),
             models.Index(fields=["organization", "sender"], name="delivery_by_sender"),
             models.Index(fields=["organization", "header_message_id"], name="delivery_by_message_id"),

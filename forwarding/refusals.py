@@ -12,7 +12,7 @@ from collections import defaultdict, deque
 from collections.abc import Iterable
 
 from django.db import Error, connections
-from django.db.models import F
+from django.db.models import F, Q
 
 from forwarding import models
 from forwarding.smtpd.envelope import Recipient, Refusal
@@ -98,7 +98,8 @@ def _write_one(refusal: Refusal, recipient: Recipient, per_day: int) -> None:
     }
     if models.Refusal.objects.filter(day=day, **names).update(times=F("times") + 1, last_at=refusal.at):
         return
-    if models.Refusal.objects.filter(day=day, inbox_id=recipient.inbox_id).count() >= per_day:
+    same_inbox = Q(inbox=None) if recipient.inbox_id is None else Q(inbox_id=recipient.inbox_id)
+    if models.Refusal.objects.filter(same_inbox, day=day).count() >= per_day:
         return
     row = models.Refusal(
         inbox_id=recipient.inbox_id,

@@ -1,16 +1,27 @@
-"""The mail behind a message: its octets as they came, and its header."""
+"""The mail behind a message (its octets as they came, its header), and the ledger of all mail."""
 
 from __future__ import annotations
 
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib import messages
 from django.http import Http404, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.text import get_valid_filename
-from django.views.decorators.http import require_GET
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_POST, require_safe
 
 from conversations.models import Message
+from forwarding import ledger as accounts
+from forwarding import ledger_words, reconciling
+from forwarding.forms import LedgerForm
+from forwarding.ledger import Page, Place, Search
 from forwarding.models import Delivery, RawMail
 from forwarding.reading import read_headers
 from organizations.models import record
+from organizations.permissions import admin_required
 from organizations.requests import MemberRequest
 
 FILE_NAME_CHARACTERS = 60
@@ -38,6 +49,50 @@ def headers(request: MemberRequest, organization_slug: str, pk: int) -> HttpResp
     deliveries = Delivery.objects.filter(message=message).order_by("received_at")
     context = {"message": message, "headers": read_headers(raw).headers, "deliveries": deliveries}
     return render(request, "forwarding/headers.html", context)
+
+
+@require_safe
+@admin_required
+def ledger(request: MemberRequest, organization_slug: str) -> HttpResponse:
+    """Did the mail arrive? Every accepted and refused mail, with what became of it."""
+    form = LedgerForm(request.GET or None)
+    search = form.search() if form.is_valid() else Search()
+    asked = any(request.GET.get(name) for name in form.fields)
+    page = Page()
+    if form.is_valid() or not asked:
+        after, before = (Place.parse(request.GET.get(name, "")) for name in ("after", "before"))
+        page = accounts.page(search, after=after, before=before)
+    check = reconciling.latest_check()
+    context = {
+        "form": form,
+        "asked": asked,
+        "lines": [ledger_words.line(entry) for entry in page.entries],
+        "earlier_url": _page_url(request, before=page.before),
+        "later_url": _page_url(request, after=page.after),
+        "parked": accounts.parked(),
+        "check": check,
+        "gaps": ledger_words.gaps(check.data) if check and check.kind == reconciling.GAP else [],
+        "has_mail": bool(page.entries) or Delivery.objects.exists(),
+    }
+    return render(request, "forwarding/ledger.html", context)
+
+
+@require_POST
+@admin_required
+def refile(request: MemberRequest, organization_slug: str, pk: int) -> HttpResponse:
+    """Have a parked mail filed anew."""
+    accounts.refile(get_object_or_404(Delivery, pk=pk, state=Delivery.State.PARKED), actor=request.user)
+    messages.success(request, _("The mail is being filed again. Reload the page in a moment to see how it went."))
+    return redirect("forwarding:ledger", organization_slug)
+
+
+def _page_url(request: MemberRequest, **place: Place | None) -> str:
+    """The same search at another place; "" where there is none."""
+    if not any(place.values()):
+        return ""
+    kept = {name: value for name, value in request.GET.items() if value and name not in ("after", "before")}
+    arguments: dict[str, Any] = kept | place
+    return reverse("forwarding:ledger", args=[request.organization.slug]) + "?" + urlencode(arguments)
 
 
 def _received(pk: int) -> tuple[Message, bytes]:

@@ -117,8 +117,8 @@ SERVESTATIC_AUTOREFRESH = LOCAL
 
 # --- The rest, one topic each ------------------------------------------------------------------------------------
 from kundomail.settings.accounts import *  # noqa: E402, F403  (settings modules are made to be combined)
-from kundomail.settings.dns import *  # noqa: E402, F403
 from kundomail.settings.display import *  # noqa: E402, F403
+from kundomail.settings.dns import *  # noqa: E402, F403
 from kundomail.settings.ledger import *  # noqa: E402, F403
 from kundomail.settings.logging import *  # noqa: E402, F403
 from kundomail.settings.queues import *  # noqa: E402, F403

@@ -186,8 +186,8 @@ def _entry_text(entry: Entry) -> Text:
 
 
 def _strings(entry: Entry) -> list[str]:
-    return [entry.string] if isinstance(entry.string, str) else list(entry.string)
+    return [entry.string] if isinstance(entry.string, str) else list(entry.string or ())
 
 
 def _is_translated(entry: Entry) -> bool:
-    return all(_strings(entry)) and not entry.fuzzy
+    return all(_strings(entry)) and bool(entry.string) and not entry.fuzzy

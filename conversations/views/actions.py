@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, time
 from typing import Any
 
@@ -39,6 +40,8 @@ def assign(request: HttpRequest, organization_slug: str, number: int) -> HttpRes
     """Give to oneself ("me"), a colleague (id) or nobody ("")."""
     conversation = conversation_or_404(number)
     timeline.assign(conversation, _assignee(request), actor=request.user)  # type: ignore[arg-type]  # members only
+    if _is_from_row(request):
+        return HttpResponse(status=204)
     return redirect(Workplace(request, Place.of(request)).conversation_url(number))
 
 
@@ -58,8 +61,11 @@ def status(request: HttpRequest, organization_slug: str, number: int) -> HttpRes
         actor=request.user,  # type: ignore[arg-type]  # members only
         waiting_until=_morning_of(form.cleaned_data["until"]),
     )
+    said = _("#%(number)s is marked as done.") % {"number": number}
+    if _is_from_row(request):
+        return HttpResponse(status=204, headers={"HX-Trigger": json.dumps({"toast": {"text": said}})} if done else {})
     if done:
-        messages.success(request, _("#%(number)s is marked as done.") % {"number": number})
+        messages.success(request, said)
     if done and request.htmx:  # type: ignore[attr-defined]  # set by HtmxMiddleware
         return HttpResponse(headers={"HX-Redirect": target})
     return redirect(target)
@@ -86,6 +92,11 @@ def next_url(request: HttpRequest, place: Place, conversation: Conversation) -> 
     user: Any = request.user
     following = None if place.words else lists.following(place.which, user, conversation, place.inbox_id)
     return workplace.conversation_url(following.number) if following else workplace.url(place)
+
+
+def _is_from_row(request: HttpRequest) -> bool:
+    """Whether a button at a row of the list asked: the page stays, and live news moves the row."""
+    return bool(request.htmx) and request.htmx.target != "conversation-head"  # type: ignore[attr-defined]  # HtmxMiddleware
 
 
 def _do(act: str, conversation: Conversation, user: User) -> None:

@@ -17,11 +17,15 @@ function markOpen() {
   }
 }
 
+/** The open, chosen or focused row stays where it is, even when the list no longer holds it. */
+const isInUse = (row) => row.matches("[aria-current], :has(:checked)") || row.contains(document.activeElement);
+
 /** Replace rows that have changed, in their places; what is chosen stays chosen and what is focused stays focused. */
 function renew(fresh) {
   for (const row of rowsOf(document)) {
     const now = fresh.querySelector(`#${row.id}`);
-    if (!now) row.classList.add("is-leaving");
+    if (!now && isInUse(row)) row.classList.add("is-leaving");
+    else if (!now) row.remove();
     else if (now.outerHTML !== row.outerHTML) replace(row, now);
   }
 }
@@ -85,7 +89,9 @@ document.body.addEventListener("htmx:afterSettle", (event) => {
   }
 });
 document.body.addEventListener("htmx:afterRequest", (event) => {
-  if (event.detail.successful && event.target.closest?.(".row-actions")) {
+  const row = event.target.closest?.(".row-actions")?.closest("[data-row]");
+  if (event.detail.successful && row) {
+    if (row.contains(document.activeElement)) (row.nextElementSibling ?? row.previousElementSibling)?.querySelector("a")?.focus();
     soon();
     document.body.dispatchEvent(new CustomEvent("live:counts"));
   }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,7 +15,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings as configured
 from django.utils import timezone
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Error, Page, expect
 
 from conversations import live
 from conversations.models import Conversation, Draft, Message
@@ -94,7 +95,7 @@ def status(town: Town, number: int = 1) -> str:
 def test_a_new_mail_slides_into_the_open_list_and_the_count_follows(at_work: Page, served: str, town: Town) -> None:
     open_list(at_work, served, town)
     at_work.evaluate("window.notReloaded = true")
-    unanswered = at_work.locator(".rail-link", has_text="Obesvarade")
+    unanswered = at_work.locator(".rail-link[title=Obesvarade]")
     expect(unanswered).to_contain_text("1")
     receive(town, "Nyss inkommet")
     expect(at_work.locator("#rows .row").first).to_contain_text("Nyss inkommet")
@@ -161,6 +162,19 @@ def test_an_answer_to_a_mail_that_was_not_seen_is_stopped_and_to_one_that_was_se
     at_work.get_by_role("button", name="Skicka till Barry").click()
     expect(at_work.get_by_text("Mailet skickas om")).to_be_visible()
     assert status(town) == "answered"
+
+
+def test_a_row_marked_as_done_leaves_the_list_and_nothing_else_happens(at_work: Page, served: str, town: Town) -> None:
+    receive(town, "Står kvar")
+    open_list(at_work, served, town, "unanswered")
+    address = at_work.url
+    at_work.locator("#row-1").hover()
+    at_work.locator("#row-1").get_by_role("button", name="Klart").click()
+    expect(at_work.get_by_text("#1 är klart.")).to_be_visible()
+    expect(at_work.locator("#row-1")).to_have_count(0)
+    expect(at_work.get_by_role("link", name="Står kvar")).to_be_visible()
+    assert at_work.url == address
+    assert status(town) == "done"
 
 
 # --- Keyboard --------------------------------------------------------------------------------------------------------
@@ -366,7 +380,8 @@ def test_the_hostile_mail_of_these_tests_does_run_and_load_where_nothing_holds_i
     for path in beacon.pages:
         page.goto(f"http://{beacon.address}{path}", wait_until="commit")
         page.wait_for_timeout(60)
-        ran += page.evaluate("document.documentElement.dataset.ran === 'yes'")
+        with suppress(Error):  # some of them go elsewhere meanwhile
+            ran += page.evaluate("document.documentElement.dataset.ran === 'yes'")
     assert ran >= 10
     assert len(set(beacon.asked)) >= 15
 

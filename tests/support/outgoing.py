@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -93,3 +94,11 @@ def fate(organization: Organization, mail: OutboundMail) -> tuple[str, dict[str,
         state = OutboundMail.objects.values_list("state", flat=True).get(pk=mail.pk)
         recipients = OutboundRecipient.objects.filter(mail=mail).values_list("address", "state")
         return state, dict(recipients)
+
+
+def within(seconds: float, true: Callable[[], object]) -> None:
+    """Wait until it is true. Fails when that takes longer."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

@@ -1,4 +1,4 @@
-"""A real Postfix as our relay: it takes mail on loopback, logs as Postfix does, and hands everything to one server."""
+"""A real Postfix on loopback, as our relay or a customer's mail server: it logs as Postfix does, and hands everything to one server."""
 
 from __future__ import annotations
 
@@ -58,6 +58,17 @@ class Postfix:
 
     port: int
     log: Path
+    configuration: Path
+
+    def flush(self) -> None:
+        """Try everything in the queue again, at once."""
+        subprocess.run(["postqueue", "-c", str(self.configuration), "-f"], check=True, capture_output=True)
+
+    def queued(self) -> int:
+        """How many mails wait or are under way."""
+        folders = ("maildrop", "incoming", "active", "deferred", "hold", "corrupt")
+        queue = self.configuration.parent / "queue"
+        return sum(path.is_file() for folder in folders for path in (queue / folder).rglob("*"))
 
 
 def missing() -> str:
@@ -68,8 +79,8 @@ def missing() -> str:
 
 
 @contextmanager
-def postfix(directory: Path, world: int) -> Iterator[Postfix]:
-    """Run an instance below `directory` that delivers to the port `world`."""
+def postfix(directory: Path, world: int, main: str = "") -> Iterator[Postfix]:
+    """Run an instance below `directory` that delivers to the port `world`. Lines of `main` come last in main.cf."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -80,18 +91,21 @@ def postfix(directory: Path, world: int) -> Iterator[Postfix]:
     for reachable in (directory, *directory.parents):
         if reachable.owner() == "root" and reachable.stat().st_mode & 0o005 != 0o005 and "pytest" in str(reachable):
             reachable.chmod(0o755)
-    (configuration / "main.cf").write_text(_MAIN.format(directory=directory, world=world))
+    (configuration / "main.cf").write_text(_MAIN.format(directory=directory, world=world) + main)
     (configuration / "master.cf").write_text(_MASTER.format(port=port))
     _command(configuration, "start")
     try:
         _until_listening(port)
-        yield Postfix(port, directory / "mail.log")
+        yield Postfix(port, directory / "mail.log", configuration)
     finally:
         _command(configuration, "stop")
 
 
 def _command(configuration: Path, command: str) -> None:
-    subprocess.run(["postfix", "-c", str(configuration), command], check=True, capture_output=True)
+    done = subprocess.run(["postfix", "-c", str(configuration), command], capture_output=True, text=True, check=False)
+    if done.returncode:
+        log = configuration.parent / "mail.log"
+        raise RuntimeError(f"postfix {command}: {done.stderr}{log.read_text() if log.exists() else ''}")
 
 
 def _until_listening(port: int) -> None:

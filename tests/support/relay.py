@@ -33,6 +33,8 @@ class Taken:
     envelope_sender: str
     recipient: str
     content: bytes
+    peer: str = ""
+    """The address it came from."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,7 @@ class _Session(threading.Thread):
             lines.append(line[1:] if line.startswith(b".") else line)
         if not line:
             return False
-        taken = Taken(self._sender, self._recipient, b"".join(lines))
+        taken = Taken(self._sender, self._recipient, b"".join(lines), self._socket.getpeername()[0])
         reply = self._relay.answer("dot", taken.recipient.encode())
         takes_over = reply is None or isinstance(reply, Misbehaviour) or reply.startswith(b"2")
         if takes_over:

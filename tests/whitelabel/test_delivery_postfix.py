@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import pytest
 from forwarding.reading import read_mail
 from organizations import scope
 from tests.support import builders
-from tests.support.outgoing import activated, age, fate, publishing, queued, verdict
+from tests.support.outgoing import activated, age, fate, publishing, queued, verdict, within
 from tests.support.postfix import Postfix, missing, postfix
 from tests.support.relay import FakeRelay, fake_relay
 from whitelabel import outbox_queue, postfix_log
@@ -50,13 +50,6 @@ def courier(relay: Postfix) -> Iterator[Courier]:
     courier = Courier(Relay(address), question=postfix_log.accepted)
     yield courier
     courier.close()
-
-
-def within(seconds: float, true: Callable[[], object]) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def test_signature_text_and_files_survive_a_real_relay(world, courier) -> None:

@@ -101,11 +101,11 @@ def receive(
 
 def receive_all(arrivals: Sequence[Arrival]) -> None:
     """Add received mails, in the order given, with as many statements for many as for one."""
-    saved = _locked({arrival.conversation.pk for arrival in arrivals if arrival.conversation.pk})
+    saved = _locked([arrival.conversation.pk for arrival in arrivals])
     targets = [saved.get(arrival.conversation.pk, arrival.conversation) for arrival in arrivals]
     for conversation, arrival in zip(targets, arrivals, strict=True):
         _arrive(conversation, arrival)
-    _open(list({id(target): target for target in targets if target.pk is None}.values()))
+    _open(list({id(target): target for target in targets if not target.pk}.values()))
     _update(saved.values())
     _store_all([arrival.message for arrival in arrivals], targets)
     files = [file for arrival in arrivals for file in _placed(arrival.message, arrival.attachments)]
@@ -276,11 +276,12 @@ def _open(conversations: Sequence[Conversation]) -> None:
     Conversation.objects.bulk_create(conversations)
 
 
-def _locked(pks: Collection[int]) -> dict[int, Conversation]:
+def _locked(pks: Collection[int | None]) -> dict[int, Conversation]:
     """Conversations by key, locked in the order of keys, so that two workers cannot wait for each other."""
-    if not pks:
+    wanted = {pk for pk in pks if pk}
+    if not wanted:
         return {}
-    return {row.pk: row for row in Conversation.objects.select_for_update().filter(pk__in=pks).order_by("pk")}
+    return {row.pk: row for row in Conversation.objects.select_for_update().filter(pk__in=wanted).order_by("pk")}
 
 
 def _update(conversations: Collection[Conversation]) -> None:

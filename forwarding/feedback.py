@@ -103,12 +103,11 @@ def _complaint(letter: Incoming) -> Outcome | None:
 
 def _own_copy(letter: Incoming) -> Message | None:
     """The message of this very inbox that has come back to it, signed and with the content it was sent with."""
+    inbox = letter.delivery.inbox
     for value in letter.mail.all_headers(LOOP_HEADER):
         token = read_loop(token_keys(), value)
-        if token and token.organization_id == letter.delivery.organization_id:
-            sent = Message.objects.filter(
-                pk=token.message_id, inbox_id=letter.delivery.inbox_id, kind="outbound"
-            ).first()
+        if inbox and token and token.organization_id == letter.delivery.organization_id:
+            sent = Message.objects.filter(pk=token.message_id, inbox=inbox, kind=Message.Kind.OUTBOUND).first()
             if sent and similarity(sent.text, letter.mail.text) >= VARIANT_SIMILARITY:
                 return sent
     return None

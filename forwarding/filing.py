@@ -12,6 +12,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.conf import settings
 from django.db import OperationalError, connection
@@ -265,7 +266,8 @@ def _waves(placed: Sequence[Placed]) -> Iterator[list[Placed]]:
     """Mails that can be filed at the same time; what has something in common with an earlier one waits for it."""
     waiting = list(placed)
     while waiting:
-        wave, later = [], []
+        wave: list[Placed] = []
+        later: list[Placed] = []
         tied: set[str | int] = set()
         for each in waiting:
             ties = threads.ties(each.evidence, each.identifiers)
@@ -327,7 +329,7 @@ def _read(raw: bytes, claim: Claim, reader: Reader) -> ReadMail:
 def _close(letters: Sequence[Incoming], outcomes: dict[int, Outcome]) -> None:
     """Store the final states."""
     done = [(letter, outcomes[letter.delivery.pk]) for letter in letters]
-    columns = [
+    columns: list[Any] = [
         [letter.delivery.pk for letter, _ in done],
         [str(outcome.state) for _, outcome in done],
         [outcome.message.pk if outcome.message else None for _, outcome in done],

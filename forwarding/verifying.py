@@ -119,12 +119,10 @@ def _own_domains() -> frozenset[str]:
 
 def _store(delivery: Delivery, verdict: Verdict) -> None:
     """Show the verdict with the message, if it is news."""
-    level, reason = str(verdict.level), str(verdict.reason)
-    rows = Message.objects.filter(pk=delivery.message_id).exclude(authenticity=level, authenticity_reason=reason)
-    if rows.update(authenticity=level, authenticity_reason=reason):
-        live.announce(
-            Message.objects.select_related("conversation").get(pk=delivery.message_id).conversation, "message"
-        )
+    message = delivery.message
+    news = {"authenticity": str(verdict.level), "authenticity_reason": str(verdict.reason)}
+    if message is not None and Message.objects.filter(pk=message.pk).exclude(**news).update(**news):
+        live.announce(message.conversation, "message")
 
 
 def _settle(due: Due, *, retry: bool) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from datetime import timedelta
 
 import pytest
@@ -10,10 +12,12 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from bench import processes
 from conversations import explaining
 from conversations.models import Contact, Conversation, Message
 from forwarding import filing, queue
 from forwarding.models import Delivery
+from forwarding.reading.child import ChildLimits, Reader
 from forwarding.threading import Obstacle
 from inboxes.creating import create_inbox
 from inboxes.models import Inbox
@@ -289,6 +293,18 @@ def test_a_mail_that_cannot_be_filed_takes_no_other_with_it_and_ends_visible(
     assert poisoned.message is not None
     assert (poisoned.state, poisoned.message.reading_stage) == (State.FILED, "headers")
     assert (poisoned.message.subject, poisoned.attempts) == ("Ärende 1", 3)
+
+
+def test_a_mail_that_stops_its_reader_is_visible_by_its_headers_at_once(post: Pipeline, lillestad: Town) -> None:
+    with Reader(ChildLimits(wall_seconds=1)) as reader:
+        reader.read(mail())
+        [child] = processes.children(os.getpid())[-1:]
+        post.send(mail("Ett"), "jobb.lillestad.se@mail.kundo.se")
+        post.send(mail("Två"), "jobb.lillestad.se@mail.kundo.se")
+        os.kill(child, signal.SIGSTOP)
+        filing.file_due(reader)
+    assert [(m.subject, m.reading_stage) for m in messages(lillestad.inbox)] == [("Ett", "headers"), ("Två", "full")]
+    assert [delivery.attempts for delivery in deliveries(lillestad.inbox)] == [1, 1]
 
 
 def test_a_mail_that_nothing_helps_is_parked_and_can_be_tried_again(

@@ -1,0 +1,141 @@
+"""Mails made to stop a reader, sent to the running product: each becomes a message, and other mail goes on meanwhile."""
+
+from __future__ import annotations
+
+import http.cookiejar
+import smtplib
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pytest
+
+from forwarding.smtpd.limits import Limits
+from kundomail.demo import loading
+from tests.forwarding.reading.test_hostile import BOMBS
+from tests.support.mails import mail
+from tests.support.product import Product, product
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+BOMB_SECONDS = 30.0
+ORDINARY_SECONDS = 5.0
+GIVE_UP_SECONDS = 60.0
+PAGE_SECONDS = 10.0
+SERVICE_ADDRESS = "jobb.lillestad.se@mail.kundo.se"
+SENT = {f"bomb{number}": name for number, name in enumerate(BOMBS)}
+BEGIN_WITH_JUNK = {"a million line breaks", "200,000 mbox lines"}
+STATES = "SELECT mail_from, state FROM forwarding_delivery WHERE mail_from LIKE 'bomb%'"
+OUTCOMES = "SELECT mail_from, state, message_id FROM forwarding_delivery WHERE mail_from LIKE '%@bombs.example'"
+MESSAGES = """
+    SELECT d.mail_from, c.number FROM forwarding_delivery d JOIN conversations_message m ON m.id = d.message_id
+    JOIN conversations_conversation c ON c.id = m.conversation_id WHERE d.mail_from LIKE '%@bombs.example'
+"""
+
+
+@dataclass
+class Bombardment:
+    """What was sent to a running product, by envelope sender, and how long each took from its 250 to its inbox."""
+
+    running: Product
+    filing_pid: int | None = None
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def send(self, sender: str, raw: bytes) -> None:
+        """One bomb, and a person's mail right behind it; both are waited for."""
+        neighbour = sender.replace("bombs.example", "ordinary.example")
+        accepted = {sender: self._send(sender, raw), neighbour: self._send(neighbour, _question(neighbour))}
+        deadline = time.monotonic() + GIVE_UP_SECONDS
+        while accepted and time.monotonic() < deadline:
+            time.sleep(0.1)
+            for one, state in self.running.rows(STATES):
+                if one in accepted and state != "accepted":
+                    self.seconds[one] = time.monotonic() - accepted.pop(one)
+        self.seconds |= dict.fromkeys(accepted, float("inf"))
+
+    def _send(self, sender: str, raw: bytes) -> float:
+        with smtplib.SMTP("127.0.0.1", self.running.smtp_port, timeout=60) as client:
+            client.sendmail(sender, [SERVICE_ADDRESS], raw)
+        return time.monotonic()
+
+    def of(self, domain: str) -> dict[str, float]:
+        """Seconds by the name of the bomb: of the bomb itself, or of its neighbour at "ordinary.example"."""
+        return {SENT[one.partition("@")[0]]: took for one, took in self.seconds.items() if one.endswith(domain)}
+
+
+def _question(sender: str) -> bytes:
+    return mail(f"Fråga från {sender}", "Hej, jag undrar om jobbet på badet är ledigt.\n", sender=sender)
+
+
+def _told_apart(name: str) -> bytes:
+    """A Message-ID of its own: many bombs have the same author, date, subject and text, which makes a duplicate."""
+    number = list(BOMBS).index(name)
+    identifier = b"Message-ID: <%d@bombs.example>\r\n" % number
+    return BOMBS[name] if name in BEGIN_WITH_JUNK else identifier + BOMBS[name]
+
+
+@pytest.fixture(scope="module")
+def bombardment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bombardment]:
+    """All bombs one after the other, each with an ordinary mail behind it in the queue."""
+    with product(tmp_path_factory.mktemp("product")) as running:
+        running.manage("demo_data")
+        assert running.supervisor is not None
+        done = Bombardment(running, running.supervisor.pid("filing"))
+        for sender, name in SENT.items():
+            done.send(f"{sender}@bombs.example", _told_apart(name))
+        yield done
+
+
+def test_no_bomb_is_over_the_size_limit() -> None:
+    assert [name for name, raw in BOMBS.items() if len(raw) > Limits().message_octets] == []
+    assert len(BOMBS) >= 60
+
+
+def test_each_bomb_is_filed_in_thirty_seconds(bombardment: Bombardment) -> None:
+    seconds = bombardment.of("@bombs.example")
+    print("slowest:", sorted(((round(took, 1), name) for name, took in seconds.items()), reverse=True)[:8])
+    assert seconds.keys() == BOMBS.keys()
+    assert {name: took for name, took in seconds.items() if took > BOMB_SECONDS} == {}
+
+
+def test_the_mail_behind_a_bomb_is_filed_in_five_seconds(bombardment: Bombardment) -> None:
+    seconds = bombardment.of("@ordinary.example")
+    print("slowest:", sorted(((round(took, 1), name) for name, took in seconds.items()), reverse=True)[:8])
+    assert seconds.keys() == BOMBS.keys()
+    assert {name: took for name, took in seconds.items() if took > ORDINARY_SECONDS} == {}
+
+
+def test_the_filing_worker_lives_through_all_of_them(bombardment: Bombardment) -> None:
+    assert bombardment.running.supervisor is not None
+    assert bombardment.running.supervisor.pid("filing") == bombardment.filing_pid
+
+
+def test_each_bomb_is_a_message_of_its_own(bombardment: Bombardment) -> None:
+    outcomes = bombardment.running.rows(OUTCOMES)
+    assert {SENT[sender.partition("@")[0]]: state for sender, state, _pk in outcomes if state != "filed"} == {}
+    assert len({pk for _sender, _state, pk in outcomes}) == len(BOMBS)
+
+
+def test_each_bomb_is_shown_in_its_conversation(bombardment: Bombardment) -> None:
+    numbers = {number for _sender, number in bombardment.running.rows(MESSAGES)}
+    agent = _logged_in(bombardment.running.url)
+    for number in numbers:
+        started = time.monotonic()
+        with agent.open(f"{bombardment.running.url}/lillestad/conversations/{number}/", timeout=60) as page:
+            assert page.status == 200
+            assert b"<html" in page.read()
+        assert time.monotonic() - started < PAGE_SECONDS, f"the page of conversation {number}"
+
+
+def _logged_in(url: str) -> urllib.request.OpenerDirector:
+    """A browser without scripts, logged in as the demo's agent."""
+    jar = http.cookiejar.CookieJar()
+    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(jar))
+    login = f"{url}/accounts/login/"
+    browser.open(login, timeout=30).close()
+    token = next(cookie.value for cookie in jar if "csrf" in cookie.name)
+    fields = {"login": loading.AGENT, "password": loading.PASSWORD, "csrfmiddlewaretoken": token or ""}
+    browser.open(login, urllib.parse.urlencode(fields).encode(), timeout=30).close()
+    return browser

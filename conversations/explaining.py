@@ -6,6 +6,7 @@ Rules are named by forwarding.threading, classes by forwarding.classifying; a na
 from __future__ import annotations
 
 from django.utils.functional import Promise
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from conversations.models import Message
@@ -83,6 +84,20 @@ PROTECTIONS: dict[str, str | Promise] = {
     "signed": _("Signed by the sender; the signature has not been checked."),
     "encrypted": _("Encrypted: it can only be read in the program it was written for. The original is below."),
 }
+
+
+# Kinds of events of conversations.detaching.
+DETACHING = ("message.detached", "conversation.detached", "message.detach_undone")
+
+
+def detached(kind: str, actor: str, number: int) -> str:
+    """Who took a mail out of a conversation, or put it back; `number` is the other conversation's."""
+    sentences = {
+        "message.detached": gettext("%(actor)s gave a mail a conversation of its own, #%(number)s"),
+        "conversation.detached": gettext("%(actor)s took the mail out of #%(number)s"),
+        "message.detach_undone": gettext("%(actor)s moved the mail back from #%(number)s"),
+    }
+    return sentences[kind] % {"actor": actor, "number": number}
 
 
 def why_here(message: Message) -> list[str | Promise]:

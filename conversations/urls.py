@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from conversations.views import actions, attachments, composing, conversation, lists, live
+from conversations.views import actions, attachments, composing, conversation, detaching, lists, live
 
 app_name = "conversations"
 urlpatterns = [
@@ -22,4 +22,6 @@ urlpatterns = [
     path("conversations/<int:number>/reply/", composing.reply, name="reply"),
     path("conversations/<int:number>/note/", composing.note, name="note"),
     path("conversations/<int:number>/undo/<int:pk>/", composing.undo, name="undo"),
+    path("conversations/<int:number>/detach/<int:pk>/", detaching.detach, name="detach"),
+    path("conversations/<int:number>/detach/undo/", detaching.undo, name="undo_detach"),
 ]

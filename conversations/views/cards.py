@@ -32,7 +32,7 @@ FRAME_EDGES_PX = 84
 FRAME_PX = (120, 640)
 FRAME_CHARACTERS_A_LINE = 92
 EVENTS_SHOWN = 100
-EVENT_KINDS = ("conversation.assigned", "conversation.status")
+EVENT_KINDS = ("conversation.assigned", "conversation.status", *explaining.DETACHING)
 _DEFERRED = ("html", "search_vector", "references", "in_reply_to", "calendar", "outbound__content")
 _HAS_HTML = Case(When(html="", then=Value(False)), default=Value(True), output_field=BooleanField())
 # How many elements begin a line of their own, in as much of the HTML as could be seen without scrolling.
@@ -280,6 +280,8 @@ def _act(event: Event, people: dict[int, User]) -> Act:
     actor = event.actor.display_name if event.actor else _("The service")
     if event.kind == "conversation.assigned":
         return Act(event.at, _assigned(event, actor, people.get(event.data.get("to") or 0)), "user-round")
+    if event.kind in explaining.DETACHING:
+        return Act(event.at, explaining.detached(event.kind, actor, event.data["number"]), "split")
     return Act(
         event.at,
         _status_changed(event.data.get("after", ""), actor),

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
 from conversations import lists
@@ -22,6 +22,8 @@ from organizations.models import Membership
 def show(request: HttpRequest, organization_slug: str, number: int) -> HttpResponse:
     """The conversation beside its list; the conversation alone when the page swaps it in."""
     conversation = conversation_or_404(number)
+    if conversation.merged_into:
+        return redirect(Workplace(request, Place.of(request)).conversation_url(conversation.merged_into.number))
     composer = Composer.for_page(conversation, request)
     return render_conversation(request, conversation, composer)
 

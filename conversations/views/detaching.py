@@ -26,9 +26,11 @@ def detach(request: HttpRequest, organization_slug: str, number: int, pk: int) -
     try:
         opened = detaching.detach(message, actor=user)
     except detaching.CannotDetach:
-        messages.error(request, _("The mail is alone in its conversation already, so there is nothing to take it out of."))
+        messages.error(
+            request, _("The mail is alone in its conversation already, so there is nothing to take it out of.")
+        )
         return redirect(workplace.conversation_url(number))
-    undo_url = reverse("conversations:undo_detach", args=[organization_slug, opened.number]) + workplace.place.query()
+    undo_url = reverse("conversations:undo_detach", args=[organization_slug, opened.number])
     text = _("The mail now has a conversation of its own, #%(number)s.") % {"number": opened.number}
     messages.success(request, text, extra_tags=undo_url)
     return redirect(workplace.conversation_url(opened.number))

@@ -1,0 +1,207 @@
+"""Taking a mail that landed in the wrong conversation out into one of its own, and undoing that.
+
+Answers to the mail follow it by themselves: they are found by its Message-ID, and threading looks where that is now.
+Both acts hold the inbox's filing lock, so that no answer is filed into a conversation that is just being emptied.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+from django.db.models import Count, Max, Q
+from django.utils.dateparse import parse_datetime
+
+from conversations import live, timeline
+from conversations.explaining import DETACHING
+from conversations.models import Attachment, Contact, Conversation, Draft, Message
+from conversations.subjects import topic
+from inboxes.models import Inbox
+from organizations.models import Event, User, record
+
+Status, Kind = Conversation.Status, Message.Kind
+RULE = "moved"
+"""Why a detached mail is in its conversation (conversations.explaining)."""
+DETACHED, OPENED, UNDONE = DETACHING
+QUIET_CLASSES = ("auto_reply", "dsn", "mdn", "arf")  # mail that asks nobody for an answer, as in forwarding.filing
+
+_LOCK = "SELECT pg_advisory_xact_lock(hashtext('filing'), %s)"  # forwarding.filing takes the same for each inbox
+_PLACE_FIELDS = ("thread_rule", "thread_obstacle", "new_participant", "subject_changed")
+
+
+class CannotDetach(ValueError):
+    """The mail must stay where it is: it is no received mail, or the only mail of its conversation."""
+
+
+class NothingToUndo(ValueError):
+    """The conversation was not begun by detaching a mail, or that is undone already."""
+
+
+def detach(message: Message, *, actor: User) -> Conversation:
+    """Open a conversation for a received mail and move it there. Raises CannotDetach."""
+    _lock_filing(message.inbox_id)
+    source = timeline.locked(message.conversation)
+    message = Message.objects.get(pk=message.pk)
+    if message.conversation_id != source.pk or not may_detach(source, message):
+        raise CannotDetach("the mail is not in a conversation with others")
+    before = _remembered(source)
+    opened = _opened(source, message)
+    place = {name: getattr(message, name) for name in _PLACE_FIELDS}
+    Message.objects.filter(pk=message.pk).update(
+        conversation=opened, thread_rule=RULE, thread_obstacle="", new_participant=False, subject_changed=False
+    )
+    if source.unanswered_since == message.received_at:
+        _settle(source)
+    for conversation in (source, opened):
+        _recount(conversation)
+        conversation.save()
+    record(DETACHED, source, actor=actor, message=message.pk, number=opened.number)
+    record(
+        OPENED, opened, actor=actor, message=message.pk, source=source.pk, number=source.number, place=place,
+        before=before, after=_remembered(source),
+    )  # fmt: skip
+    live.announce_all([source, opened], "message")
+    return opened
+
+
+def undo(opened: Conversation, *, actor: User) -> Conversation:
+    """Move a detached mail, and what was written since, back where it came from; gives that conversation.
+
+    Raises NothingToUndo.
+    """
+    _lock_filing(opened.inbox_id)
+    event = Event.objects.filter(kind=OPENED, subject_type="conversation", subject_id=opened.pk).order_by("-pk").first()
+    if event is None:
+        raise NothingToUndo("no mail was detached into this conversation")
+    source, opened = _both(_standing(event.data["source"]), opened.pk)
+    if opened.merged_into_id is not None:
+        raise NothingToUndo("it is undone already")
+    _restore_state(source, opened, event.data)
+    Message.objects.filter(conversation=opened).update(conversation=source)
+    Message.objects.filter(pk=event.data["message"]).update(**event.data["place"])
+    _move_drafts(opened, source)
+    source.has_failed_delivery = source.has_failed_delivery or opened.has_failed_delivery
+    opened.merged_into, opened.has_failed_delivery = source, False
+    opened.status, opened.unanswered_since, opened.waiting_until = Status.DONE, None, None
+    for conversation in (source, opened):
+        _recount(conversation)
+        conversation.save()
+    record(UNDONE, source, actor=actor, message=event.data["message"], number=opened.number)
+    live.announce_all([source, opened], "message")
+    return source
+
+
+def may_detach(conversation: Conversation, message: Message) -> bool:
+    """Whether the mail can be taken out: it was received, and others stay behind."""
+    return message.kind == Kind.INBOUND and conversation.message_count - conversation.note_count > 1
+
+
+def _opened(source: Conversation, message: Message) -> Conversation:
+    same_matter = topic(message.subject).casefold() == topic(source.subject).casefold()
+    opened = timeline.open_conversation(
+        source.inbox,
+        subject=message.subject,
+        normal_subject=source.normal_subject if same_matter else topic(message.subject).casefold(),
+        contact=_contact(source, message),
+        sender_label=message.from_name or message.from_address,
+        at=message.received_at,
+    )
+    opened.assignee, opened.related_to = source.assignee, source
+    if message.mail_class in QUIET_CLASSES:
+        opened.status, opened.unanswered_since = Status.DONE, None
+    else:
+        opened.status, opened.unanswered_since = Status.UNANSWERED, message.received_at
+    return opened
+
+
+def _contact(source: Conversation, message: Message) -> Contact | None:
+    """The person who wrote the mail. Our own addresses are nobody."""
+    address = message.from_address
+    if source.contact and source.contact.address == address:
+        return source.contact
+    own = Inbox.objects.filter(address=address).exists() or address.endswith(f"@{settings.MAIL_DOMAIN}")
+    if own or not address:
+        return None
+    contact, _made = Contact.objects.get_or_create(address=address, defaults={"name": message.from_name})
+    return contact
+
+
+def _settle(conversation: Conversation) -> None:
+    """The state of a conversation whose unanswered mail has left: the next one's, or that of an answered one."""
+    mails = Message.objects.filter(conversation=conversation).order_by("received_at", "pk")
+    answer = mails.filter(kind=Kind.OUTBOUND, author__isnull=False).last()
+    asking = mails.filter(kind=Kind.INBOUND).exclude(mail_class__in=QUIET_CLASSES)
+    first = (asking.filter(received_at__gt=answer.received_at) if answer else asking).first()
+    conversation.unanswered_since = first.received_at if first else None
+    if first is None:
+        conversation.status = Status.ANSWERED if answer else Status.DONE
+
+
+def _recount(conversation: Conversation) -> None:
+    """Counters and what the list shows, from the messages that are there now."""
+    messages = Message.objects.filter(conversation=conversation)
+    found: Any = messages.aggregate(
+        all=Count("pk"),
+        notes=Count("pk", filter=Q(kind=Kind.NOTE)),
+        newest=Max("received_at", filter=~Q(kind=Kind.NOTE)),
+    )
+    received = messages.filter(kind=Kind.INBOUND).order_by("received_at", "pk")
+    asking = received.exclude(mail_class__in=QUIET_CLASSES).last() or received.first()
+    files = Attachment.objects.filter(message__conversation=conversation, message__kind=Kind.INBOUND, inline=False)
+    conversation.message_count, conversation.note_count = found["all"], found["notes"]
+    conversation.last_activity_at = found["newest"] or conversation.last_activity_at
+    conversation.snippet = timeline.snippet(asking) if asking else ""
+    conversation.has_attachments = files.exists()
+    conversation.version += 1
+
+
+def _restore_state(source: Conversation, opened: Conversation, data: dict[str, Any]) -> None:
+    """As it was, when nothing has happened since; else what came last counts: an unanswered mail is unanswered again."""
+    untouched = _remembered(source) == data["after"] and opened.message_count == 1
+    if untouched:
+        source.status = data["before"]["status"]
+        source.waiting_until = _moment(data["before"]["waiting_until"])
+        source.unanswered_since = _moment(data["before"]["unanswered_since"])
+    elif opened.status == Status.UNANSWERED and opened.unanswered_since:
+        source.status, source.waiting_until = Status.UNANSWERED, None
+        source.unanswered_since = min(source.unanswered_since or opened.unanswered_since, opened.unanswered_since)
+
+
+def _remembered(conversation: Conversation) -> dict[str, Any]:
+    return {**timeline.state_of(conversation), "version": conversation.version}
+
+
+def _standing(pk: int) -> int:
+    """The conversation with that key, or the one that it has gone into since."""
+    parents: Any = Conversation.objects.values_list("merged_into_id", flat=True)
+    while (into := parents.get(pk=pk)) is not None:
+        pk = into
+    return pk
+
+
+def _both(one: int, other: int) -> tuple[Conversation, Conversation]:
+    """Two conversations, locked in the order of keys, so that two agents cannot wait for each other."""
+    rows = Conversation.objects.select_for_update().filter(pk__in=(one, other)).order_by("pk")
+    found = {row.pk: row for row in rows}
+    if one == other:
+        raise NothingToUndo("it is undone already")
+    return found[one], found[other]
+
+
+def _move_drafts(opened: Conversation, source: Conversation) -> None:
+    """What somebody was writing goes along, unless they are writing there too."""
+    there = {(draft.author_id, draft.kind) for draft in Draft.objects.filter(conversation=source)}
+    for draft in Draft.objects.filter(conversation=opened):
+        if (draft.author_id, draft.kind) not in there:
+            Draft.objects.filter(pk=draft.pk).update(conversation=source)
+
+
+def _lock_filing(inbox_id: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(_LOCK, [inbox_id % 2**31])
+
+
+def _moment(written: str | None) -> datetime | None:
+    return parse_datetime(written) if written else None

@@ -23,7 +23,10 @@ Status = Conversation.Status
 
 @dataclass(frozen=True)
 class ConversationList:
-    """One list: its name in the URL, how it is shown, and the column and direction it is ordered by."""
+    """One list: its name in the URL, how it is shown, and the column and direction it is ordered by.
+
+    `rare`: shown in the rail only when it holds something.
+    """
 
     name: str
     label: str | Promise
@@ -31,6 +34,7 @@ class ConversationList:
     order_by: str = "last_activity_at"
     oldest_first: bool = False
     counted: bool = True
+    rare: bool = False
 
 
 UNANSWERED = ConversationList(
@@ -39,9 +43,10 @@ UNANSWERED = ConversationList(
 MINE = ConversationList("mine", pgettext_lazy("list", "Mine"), "user-round")
 UNASSIGNED = ConversationList("unassigned", pgettext_lazy("list", "Unassigned"), "user-round-x")
 WAITING = ConversationList("waiting", pgettext_lazy("list", "Waiting"), "clock")
+UNDELIVERED = ConversationList("undelivered", pgettext_lazy("list", "Not delivered"), "mail-x", rare=True)
 DONE = ConversationList("done", pgettext_lazy("list", "Done"), "circle-check", counted=False)
 ACTIVITY = ConversationList("activity", pgettext_lazy("list", "Latest activity"), "activity", counted=False)
-LISTS = {each.name: each for each in (UNANSWERED, MINE, UNASSIGNED, WAITING, DONE, ACTIVITY)}
+LISTS = {each.name: each for each in (UNANSWERED, MINE, UNASSIGNED, WAITING, UNDELIVERED, DONE, ACTIVITY)}
 
 _ROW_FIELDS = (
     "id",
@@ -75,6 +80,8 @@ def members_of(which: ConversationList, user: User) -> Q:
             return Q(assignee=None) & ~Q(status=Status.DONE)
         case "waiting":
             return Q(status=Status.WAITING)
+        case "undelivered":
+            return Q(has_failed_delivery=True) & ~Q(status=Status.DONE)
         case "done":
             return Q(status=Status.DONE)
     return Q()

@@ -159,7 +159,7 @@ class Workplace:
                 "settings_url": _settings_url(self.slug),
                 "live_url": live,
                 "inboxes": self._inbox_links(known, counts),
-                "lists": [self._list_link(each, counts) for each in LISTS.values()],
+                "lists": [self._list_link(each, counts) for each in LISTS.values() if self._is_shown(each, counts)],
             }
         }
 
@@ -177,6 +177,9 @@ class Workplace:
             }
             for inbox_id, label, icon in every + each_inbox
         ]
+
+    def _is_shown(self, which: ConversationList, counts: Counts) -> bool:
+        return not which.rare or which == self.place.which or counts.of(which, self.place.inbox_id) > 0
 
     def _list_link(self, which: ConversationList, counts: Counts) -> dict[str, Any]:
         return {

@@ -171,6 +171,7 @@ def test_counts_tell_lists_and_inboxes_apart_in_one_query(
         "mine": 1,
         "unassigned": 2,
         "waiting": 1,
+        "undelivered": 0,
     }
     assert counts.of(lists.UNANSWERED, other.pk) == 1
     assert counts.of(lists.WAITING, other.pk) == 0

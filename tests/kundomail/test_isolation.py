@@ -87,7 +87,7 @@ def values(parameter: str, name: str, other: Other) -> list[object]:
         case "form":
             return ["zone", "csv", "txt"]
         case "name":
-            return ["unanswered", "mine", "unassigned", "waiting", "done", "activity"]
+            return ["unanswered", "mine", "unassigned", "waiting", "undelivered", "done", "activity"]
         case "pk":
             return [keys.get((name, "pk"), other.message.pk)]
     raise KeyError(f"{name} has a parameter {parameter!r} that this test does not know: add what it names")

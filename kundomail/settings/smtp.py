@@ -18,8 +18,8 @@ SMTP_CERTIFICATE_KEY: str = env.str("SMTP_CERTIFICATE_KEY", default="")
 SMTP_PROXY_NETWORKS: list[str] = env.list("SMTP_PROXY_NETWORKS", default=[])
 # Large bodies while they arrive; empty: the system's.
 SMTP_TEMPORARY_DIRECTORY: str = env.str("SMTP_TEMPORARY_DIRECTORY", default="")
-# The key of the service address that reads postmaster and abuse.
-SMTP_OPERATOR_KEY: str = env.str("SMTP_OPERATOR_KEY", default="")
+# The key of the service address that reads postmaster and abuse (`manage.py ensure_operator` makes it).
+SMTP_OPERATOR_KEY: str = env.str("SMTP_OPERATOR_KEY", default="operator")
 # How long mail to a suspended address is put off before it is refused for good.
 SMTP_SUSPENSION_DAYS: int = env.int("SMTP_SUSPENSION_DAYS", default=14)
 

@@ -86,7 +86,7 @@ def confirm(message: Message, *, mail_from: str, suppress: str, names_inbox: boo
     `names_inbox` whether To, Cc or the way it came names the inbox. Call inside the organization's scope.
     """
     inbox = message.inbox
-    if not inbox.confirmation.strip():
+    if not inbox.confirmation_at(message.received_at):
         return None
     recipient = _recipient(message)
     if recipient is None:
@@ -146,7 +146,8 @@ def _send(message: Message, recipient: addressees.Person) -> Message:
     who = identity.choose(inbox.address, inbox.service_address, inbox.name)
     with translation.override(settings.LANGUAGE_CODE):
         subject = _("We have received your mail (#%(number)s)") % {"number": conversation.number}
-    text = mime_text.clean(inbox.confirmation.replace("{number}", str(conversation.number))).strip("\n")
+    words = inbox.confirmation_at(message.received_at)
+    text = mime_text.clean(words.replace("{number}", str(conversation.number))).strip("\n")
     confirmation_pk = reserve_message_id()
     thread = thread_of(conversation, message, confirmation_pk, who, subject=subject, at=now)
     letter = _letter(who, recipient, subject, text, thread, now)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from inboxes import opening_hours
 from organizations.tenancy import OrganizationManager, QueueManager, TenantForeignKey, TenantModel
 
 
@@ -30,6 +33,13 @@ class Inbox(TenantModel):
             "conversation. Leave it empty to send none."
         ),
     )
+    hours = models.JSONField(default=list, blank=True, help_text="see inboxes.opening_hours; empty: always open")
+    confirmation_when_closed = models.TextField(
+        _("delivery confirmation outside opening hours"),
+        blank=True,
+        max_length=5000,
+        help_text=_("Sent instead outside the opening hours. Leave it empty to send the same text at all hours."),
+    )
     match_subjects = models.BooleanField(
         default=False, help_text="a mail without other signs joins the sender's conversation with the same subject"
     )
@@ -46,6 +56,11 @@ class Inbox(TenantModel):
     def domain(self) -> str:
         """The domain of the inbox's own address, A-label form."""
         return self.address.rpartition("@")[2]
+
+    def confirmation_at(self, moment: datetime) -> str:
+        """The text that a mail received then is confirmed with; "" when it is not confirmed. `{number}` is not yet filled in."""
+        closed = not opening_hours.is_open(self.hours, timezone.localtime(moment))
+        return (closed and self.confirmation_when_closed.strip()) or self.confirmation.strip()
 
     @property
     def service_address(self) -> str:

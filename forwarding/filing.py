@@ -169,7 +169,7 @@ class _InboxFiling:
         if code:
             record("inbox.forwarding_code", self.inbox, code=code)
         contact = message.conversation.contact
-        wanted = self.inbox.confirmation.strip() and message.conversation.message_count == 1
+        wanted = self.inbox.confirmation_at(letter.delivery.received_at) and message.conversation.message_count == 1
         if not wanted or contact is None or contact.complained_at is not None:
             return
         if is_calm(self.inbox, letter.delivery.received_at):

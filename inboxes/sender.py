@@ -16,6 +16,7 @@ from organizations.models import Event
 from organizations.permissions import admin_required
 from organizations.requests import MemberRequest
 from whitelabel import activation, claims, links, record_export, schedule
+from whitelabel.diagnosis import vendors
 from whitelabel.models import SenderAddress, SenderDomain
 from whitelabel.presenting import event_text, records_page
 
@@ -31,11 +32,15 @@ def sender(request: MemberRequest, organization_slug: str, inbox: int) -> HttpRe
     """The whole page. Admins who open it start the domain's claim; agents read."""
     found = get_object_or_404(Inbox, pk=inbox)
     claim = SenderDomain.objects.filter(domain=found.domain).first()
+    refused = ""
     if claim is None and request.membership.is_admin:
-        claim = claims.start(found.domain, actor=request.user)
+        try:
+            claim = claims.start(found.domain, actor=request.user)
+        except claims.ClaimRefused as error:
+            refused = str(error)
     if claim is not None:
         schedule.watch(claim)
-    return render(request, "inboxes/sender.html", _context(request, found, claim))
+    return render(request, "inboxes/sender.html", _context(request, found, claim) | {"refused": refused})
 
 
 def records(request: MemberRequest, organization_slug: str, inbox: int) -> HttpResponse:
@@ -45,15 +50,17 @@ def records(request: MemberRequest, organization_slug: str, inbox: int) -> HttpR
     context = _context(request, found, claim)
     if request.GET.get("seen") == context["page"].digest:
         return HttpResponse(status=204)
-    return render(request, "inboxes/sender_live.html", context)
+    return render(request, "inboxes/sender_live.html", context | {"live": True})
 
 
 @require_POST
 def check(request: MemberRequest, organization_slug: str, inbox: int) -> HttpResponse:
     """Check now."""
     found, claim = _claimed(inbox)
-    if not schedule.check_soon(claim):
-        messages.info(request, _("A check was made just now. The page shows its result."))
+    try:
+        schedule.ask_for_check(claim, actor=request.user)
+    except schedule.CheckRefused as refused:
+        messages.info(request, str(refused))
     return redirect("inboxes:sender", organization_slug, found.pk)
 
 
@@ -84,6 +91,17 @@ def deactivate(request: MemberRequest, organization_slug: str, inbox: int) -> Ht
     claims.deactivate(address, actor=request.user)
     text = _("New mail from %(inbox)s leaves from %(address)s again.")
     messages.success(request, text % {"inbox": found.name, "address": found.service_address})
+    return redirect("inboxes:sender", organization_slug, found.pk)
+
+
+@require_POST
+@admin_required
+def dns_host(request: MemberRequest, organization_slug: str, inbox: int) -> HttpResponse:
+    """Where the domain's DNS is managed, as the admin says: a record published elsewhere is then explained."""
+    found, claim = _claimed(inbox)
+    chosen = request.POST.get("dns_host", "")
+    SenderDomain.objects.filter(pk=claim.pk).update(dns_host=chosen if chosen in vendors.dns_hosts() else "")
+    schedule.check_soon(claim)
     return redirect("inboxes:sender", organization_slug, found.pk)
 
 
@@ -127,7 +145,9 @@ def _claimed(inbox: int) -> tuple[Inbox, SenderDomain]:
 
 def _context(request: MemberRequest, inbox: Inbox, claim: SenderDomain | None) -> dict[str, Any]:
     own = SenderAddress.objects.select_related("activated_by").filter(address=inbox.address).first()
-    shared = Inbox.objects.filter(address__endswith=f"@{inbox.domain}").order_by("name").values_list("name", flat=True)
+    shared = (
+        Inbox.objects.filter(address__endswith=f"@{inbox.domain}").order_by("address").values_list("address", flat=True)
+    )
     return {
         "inbox": inbox,
         "service_address": inbox.service_address,
@@ -137,6 +157,7 @@ def _context(request: MemberRequest, inbox: Inbox, claim: SenderDomain | None) -
         "failure": activation.failure_text(own) if own else "",
         "shared": list(shared),
         "links": links.open_links(claim) if claim else [],
+        "dns_hosts": vendors.dns_hosts(),
         "history": _history(claim, own),
         "may_edit": request.membership.is_admin,
     }
@@ -147,5 +168,10 @@ def _history(claim: SenderDomain | None, own: SenderAddress | None) -> list[tupl
         return []
     about_claim = Event.objects.filter(subject_type="senderdomain", subject_id=claim.pk)
     about_own = Event.objects.filter(subject_type="senderaddress", subject_id=own.pk if own else 0)
-    events = (about_claim | about_own).select_related("actor").order_by("-at", "-pk")[:HISTORY_ROWS]
+    events = (
+        (about_claim | about_own)
+        .exclude(kind=schedule.CHECK_ASKED)
+        .select_related("actor")
+        .order_by("-at", "-pk")[:HISTORY_ROWS]
+    )
     return [(event, event_text(event)) for event in events]

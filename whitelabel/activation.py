@@ -22,6 +22,8 @@ from whitelabel import claims, effects, signing
 from whitelabel.mime import Letter, build
 from whitelabel.mime_headers import Mailbox
 from whitelabel.models import DkimKey, SenderAddress, SenderDomain
+from whitelabel.presenting import waiting_text
+from whitelabel.readiness import is_ready
 from whitelabel.survey.values import Outcome, Question, Survey
 
 State = SenderDomain.State
@@ -57,7 +59,11 @@ def request(claim: SenderDomain, address: str, *, actor: User, record_version: i
         return sender
     if claim.record_version != record_version:
         raise ActivationRefused(_("The records were replaced meanwhile. Look at the list again."))
-    if claim.state not in MAY_ACTIVATE or not claims.is_ready(claim.verdicts):
+    if not is_ready(claim.verdicts):
+        raise ActivationRefused(_("All required records must be right first."))
+    if waiting := waiting_text(claim):
+        raise ActivationRefused(waiting)
+    if claim.state not in MAY_ACTIVATE:
         raise ActivationRefused(_("All required records must be right first."))
     sender.requested_at = timezone.now()
     sender.requested_by = actor
@@ -88,7 +94,7 @@ def failure_text(sender: SenderAddress) -> str:
 
 
 def _decide(claim: SenderDomain, sender: SenderAddress, survey: Survey) -> None:
-    if not claims.is_ready(claim.verdicts):
+    if not is_ready(claim.verdicts):
         return _fail(sender, "not_right")
     evidence = {
         "probe": probe(claim, sender.address, survey),

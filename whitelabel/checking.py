@@ -11,7 +11,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from organizations import scope
-from whitelabel import activation, claims, schedule
+from whitelabel import activation, claims, links, schedule
 from whitelabel.diagnosis.judging import diagnose
 from whitelabel.diagnosis.values import Context, Verdict
 from whitelabel.models import SenderDomain
@@ -32,7 +32,7 @@ class Prepared:
     due: DueCheck
     domain: str
     expected: tuple[ExpectedRecord, ...]
-    retry_at: str
+    context: Context
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,8 @@ def _prepare(due: DueCheck) -> Prepared:
         claim = SenderDomain.objects.get(pk=due.claim_id)
         following = schedule.next_check(claim, timezone.now())
         retry_at = f"{timezone.localtime(following):%H:%M}" if following else ""
-        return Prepared(due, claim.domain, claims.records_of(claim), retry_at)
+        context = Context(claims.history(claim), links.is_done(claim), claim.dns_host, retry_at)
+        return Prepared(due, claim.domain, claims.records_of(claim), context)
 
 
 async def _ask_all(prepared: Sequence[Prepared]) -> list[Checked]:
@@ -76,8 +77,7 @@ async def _ask_all(prepared: Sequence[Prepared]) -> list[Checked]:
 
 async def _ask(check: Prepared, limits: SurveySettings, transport: Transport | None = None) -> Checked:
     answers = await survey(check.expected, check.domain, settings=limits, transport=transport)
-    context = Context(retry_at=check.retry_at)
-    return Checked(check, answers, diagnose(answers, check.expected, context=context))
+    return Checked(check, answers, diagnose(answers, check.expected, context=check.context))
 
 
 def _keep(checked: Checked) -> None:

@@ -2,7 +2,7 @@
 
 States (SenderDomain.State)
 
-    pending ──all required records right──▶ ready ──an address is activated──▶ active
+    pending ──all required records right, twice──▶ ready ──an address is activated──▶ active
        ▲ ◀──────a record is not right──────────┘                                │ a record definitely wrong, twice
        └─ stopped after 14 days without success; opening the page restarts      ▼
                                                   suspended ◀──72 hours── degraded ──right again──▶ active
@@ -20,20 +20,22 @@ from typing import Any
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from organizations import wakeups
 from organizations.models import User, record
 from whitelabel import keys, notices, schedule
 from whitelabel.diagnosis.values import Finding, Verdict
 from whitelabel.models import DkimKey, SenderAddress, SenderDomain
+from whitelabel.readiness import is_agreed, is_ready, longest_wait
 from whitelabel.records import ClaimFacts, ExpectedRecord, expected_records
+from whitelabel.survey.zone import registrable_domain
 
 State = SenderDomain.State
 
 SELECTORS = ("k1", "k2")
 TOKEN_OCTETS = 16
 IN_USE = (State.ACTIVE, State.DEGRADED)
-RIGHT = ("green", "green_note")
 LAPSED_CODES = frozenset({"zone_gone"})
 DMARC_STRICTER = ("dmarc_strict", "dmarc_psd")
 # States that the admins are told of by mail; see `notices`.
@@ -41,15 +43,28 @@ TOLD_STATES = {State.READY: "ready", State.SUSPENDED: "suspended", State.STOPPED
 EXACT_DOMAIN_CODES = frozenset({"dmarc_strict", "dmarc_fragile", "dmarc_psd"})
 
 
+class ClaimRefused(ValueError):
+    """A domain cannot be claimed; the text says why and what to do, in the user's language."""
+
+
 def start(domain: str, *, actor: User | None) -> SenderDomain:
-    """The organization's claim for a domain (A-label), made with token and keys if there is none yet."""
+    """The organization's claim for a domain (A-label), made with token and keys if there is none yet.
+
+    Raises ClaimRefused. Call inside the organization's scope.
+    """
     existing = SenderDomain.objects.filter(domain=domain).first()
     if existing is not None:
         return existing
+    if SenderDomain.objects.count() >= settings.SENDER_DOMAINS_MOST:
+        text = _(
+            "You have %(count)s sender domains, which is as many as there can be. Write to %(support)s to have more."
+        )
+        raise ClaimRefused(text % {"count": settings.SENDER_DOMAINS_MOST, "support": settings.SUPPORT_ADDRESS})
     try:
         with transaction.atomic():
             claim = SenderDomain.objects.create(
                 domain=domain,
+                registrable=registrable_domain(domain),
                 label=settings.SENDER_SUBDOMAIN_LABEL,
                 token=new_token(),
                 created_by=actor,
@@ -85,23 +100,22 @@ def records_of(claim: SenderDomain) -> tuple[ExpectedRecord, ...]:
     return expected_records(facts(claim), exact_domain=needs_exact_domain(claim))
 
 
+def history(claim: SenderDomain) -> dict[str, str]:
+    """Values that the records had earlier → the date of their end (ISO), for the diagnosis. Call inside the scope."""
+    tokens = {f"{settings.MAIL_DOMAIN}-verify={token}": ended[:10] for token, ended in claim.former_tokens}
+    retired = DkimKey.objects.filter(sender_domain=claim, retired_at__isnull=False).order_by("retired_at")
+    return tokens | {
+        f"v=DKIM1; k=rsa; p={key}": f"{timezone.localtime(ended):%Y-%m-%d}"
+        for key, ended in retired.values_list("public_key", "retired_at")
+    }
+
+
 def needs_exact_domain(claim: SenderDomain) -> bool:
     """Whether the last check found that the domain's DMARC policy rejects a signature of the subdomain."""
     return any(
         (v["code"] in EXACT_DOMAIN_CODES and v["state"] == "red") or v["key"].startswith("exact-")
         for v in claim.verdicts
     )
-
-
-def is_ready(verdicts: Sequence[dict[str, Any]]) -> bool:
-    """Whether every required record was right at the last check."""
-    required = [verdict for verdict in verdicts if verdict["required"]]
-    return bool(required) and all(verdict["state"] in RIGHT for verdict in required)
-
-
-def remaining(verdicts: Sequence[dict[str, Any]]) -> int:
-    """How many required records are not right yet."""
-    return sum(verdict["required"] and verdict["state"] not in RIGHT for verdict in verdicts)
 
 
 def record_check(
@@ -114,6 +128,7 @@ def record_check(
     claim.nameservers = list(nameservers)
     claim.checked_at = now
     claim.checks_done += 1
+    _note_readiness(claim, now)
     _move(claim, verdicts, now)
     claim.lease_until = None
     claim.next_check_at = schedule.next_check(claim, now)
@@ -138,7 +153,7 @@ def deactivate(address: SenderAddress, *, actor: User) -> None:
     claim = SenderDomain.objects.select_for_update().get(pk=address.sender_domain_id)
     still_used = SenderAddress.objects.filter(sender_domain=claim, activated_at__isnull=False).exists()
     if not still_used and claim.state in (*IN_USE, State.SUSPENDED):
-        claim.state = State.READY if is_ready(claim.verdicts) else State.PENDING
+        claim.state = State.READY if is_agreed(claim) else State.PENDING
         claim.save(update_fields=["state"])
     announce(claim)
 
@@ -168,14 +183,20 @@ def _move(claim: SenderDomain, verdicts: Sequence[Verdict], now: datetime) -> No
     if any(verdict.code in LAPSED_CODES and verdict.definite_bad for verdict in verdicts):
         claim.state = State.LAPSED
         return
-    ready = is_ready(claim.verdicts)
     if claim.state in IN_USE:
-        _guard(claim, verdicts, ready, now)
+        _guard(claim, verdicts, is_ready(claim.verdicts), now)
     elif claim.state in (State.PENDING, State.READY, State.STOPPED):
-        claim.state = State.READY if ready else State.PENDING
-    elif claim.state == State.SUSPENDED and ready:
+        claim.state = State.READY if is_agreed(claim) else State.PENDING
+    elif claim.state == State.SUSPENDED and is_agreed(claim):
         claim.state = State.ACTIVE
-    claim.ready_since = (claim.ready_since or now) if ready else None
+
+
+def _note_readiness(claim: SenderDomain, now: datetime) -> None:
+    if is_ready(claim.verdicts):
+        claim.ready_since = claim.ready_since or now
+        claim.cache_seconds = max(claim.cache_seconds, longest_wait(claim.verdicts))
+    else:
+        claim.ready_since, claim.cache_seconds = None, 0
 
 
 def _guard(claim: SenderDomain, verdicts: Sequence[Verdict], ready: bool, now: datetime) -> None:

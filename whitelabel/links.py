@@ -57,6 +57,11 @@ def find(token: str) -> RecordsLink | None:
         return RecordsLink.queue.filter(token_hash=_hash(token), revoked_at=None, expires_at__gt=timezone.now()).first()
 
 
+def is_done(claim: SenderDomain) -> bool:
+    """Whether IT said, since the records were last changed, that they are in place."""
+    return RecordsLink.objects.filter(sender_domain=claim, done_at__gte=claim.records_changed_at).exists()
+
+
 def mark_opened(link: RecordsLink) -> None:
     """Remember when IT first looked. Call inside the link's organization."""
     if RecordsLink.objects.filter(pk=link.pk, opened_at=None).update(opened_at=timezone.now()):

@@ -7,6 +7,7 @@ from typing import ClassVar
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from organizations.tenancy import OrganizationManager, QueueManager, TenantForeignKey, TenantModel
@@ -30,19 +31,27 @@ class SenderDomain(TenantModel):
         LAPSED = "lapsed", _("Lapsed")
 
     domain = models.CharField(max_length=253, help_text="A-label form, lower case")
+    registrable = models.CharField(max_length=253, blank=True, help_text="the registered domain it belongs to")
     label = models.CharField(max_length=63, help_text="subdomain label, for example mgeu")
     token = models.CharField(max_length=26, help_text="random 128 bits, base32")
     state = models.CharField(max_length=10, choices=State.choices, default=State.PENDING)
     active_selector = models.CharField(max_length=20, default="k1")
     record_version = models.PositiveIntegerField(default=1)
+    records_changed_at = models.DateTimeField(default=timezone.now, help_text="when record_version changed")
+    former_tokens = models.JSONField(default=list, help_text="[token, ISO date of its end]; never valid again")
+    dns_host = models.CharField(max_length=40, blank=True, help_text="where the admin says that the DNS is managed")
 
     verdicts = models.JSONField(default=list, help_text="one object per record, see whitelabel.claims")
     nameservers = models.JSONField(default=list)
     checked_at = models.DateTimeField(null=True)
-    ready_since = models.DateTimeField(null=True)
+    ready_since = models.DateTimeField(null=True, help_text="every required record has been right since")
+    cache_seconds = models.PositiveIntegerField(
+        default=0, help_text="longest time a resolver was seen to remember an old answer since then"
+    )
     bad_since = models.DateTimeField(null=True)
     check_seq = models.PositiveBigIntegerField(default=0)
     checks_done = models.PositiveIntegerField(default=0)
+    check_started_at = models.DateTimeField(null=True)
     next_check_at = models.DateTimeField(null=True)
     lease_until = models.DateTimeField(null=True)
     watched_since = models.DateTimeField(null=True, help_text="the page was opened")
@@ -57,7 +66,10 @@ class SenderDomain(TenantModel):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["organization", "domain"], name="one_claim_per_domain")
         ]
-        indexes: ClassVar = [models.Index(fields=["next_check_at"], name="senderdomain_due")]
+        indexes: ClassVar = [
+            models.Index(fields=["next_check_at"], name="senderdomain_due"),
+            models.Index(fields=["registrable"], name="senderdomain_registrable"),
+        ]
 
     def __str__(self) -> str:
         return self.domain

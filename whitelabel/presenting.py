@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop, pgettext
+from django.utils.translation import gettext_noop, ngettext, pgettext
 
 from organizations.models import Event
 from whitelabel import claims
-from whitelabel.diagnosis.values import Finding
 from whitelabel.models import SenderDomain
+from whitelabel.readiness import caches_until, is_agreed, is_ready
 from whitelabel.record_export import display_value
 from whitelabel.records import ExpectedRecord
 
@@ -95,7 +96,13 @@ class RecordsPage:
     remaining: int
     required: int
     ready: bool
+    waiting: str
     digest: str
+
+    @property
+    def may_activate(self) -> bool:
+        """Whether the button works: everything is right and nothing has to be waited for."""
+        return self.ready and not self.waiting
 
 
 def records_page(claim: SenderDomain) -> RecordsPage:
@@ -105,7 +112,26 @@ def records_page(claim: SenderDomain) -> RecordsPage:
     rows = tuple(_row(record, verdicts.get(record.key)) for record in expected)
     required = [row for row in rows if row.required]
     remaining = sum(row.symbol != "right" for row in required)
-    return RecordsPage(claim, rows, remaining, len(required), claims.is_ready(claim.verdicts), _digest(claim, rows))
+    ready = is_ready(claim.verdicts)
+    waiting = waiting_text(claim) if ready else ""
+    return RecordsPage(claim, rows, remaining, len(required), ready, waiting, _digest(claim, rows, waiting))
+
+
+def waiting_text(claim: SenderDomain) -> str:
+    """What Activate still waits for although every record is right, in the active language; "" for nothing."""
+    if not is_agreed(claim):
+        return _("All records are right. A second look in some seconds confirms it; then you can activate.")
+    now = timezone.now()
+    until = caches_until(claim, now)
+    if until is None:
+        return ""
+    minutes = -(-int((until - now).total_seconds()) // 60) or 1
+    text = ngettext(
+        "You can activate in %(minutes)s minute. Your nameservers are right, but others still remember the old answer.",
+        "You can activate in %(minutes)s minutes. Your nameservers are right, but others still remember the old answer.",
+        minutes,
+    )
+    return text % {"minutes": minutes}
 
 
 def event_text(event: Event) -> str:
@@ -131,7 +157,7 @@ def _row(record: ExpectedRecord, verdict: Mapping[str, Any] | None) -> RecordRow
         word=_word(verdict["state"] if verdict else ""),
         sentence=claims.message_of(dict(verdict)) if verdict else "",
         found=verdict["found"] if verdict and symbol == "wrong" else "",
-        details=tuple(Finding(d["code"], d.get("params", {})).message() for d in verdict["details"]) if verdict else (),
+        details=tuple(claims.message_of(d) for d in verdict["details"] if "params" in d) if verdict else (),
         servers=tuple(_cells(verdict)) if verdict else (),
         since=datetime.fromisoformat(verdict["since"]) if verdict and verdict.get("since") else None,
     )
@@ -155,8 +181,8 @@ def _word(state: str) -> str:
     return pgettext("record", "Not checked")
 
 
-def _digest(claim: SenderDomain, rows: Sequence[RecordRow]) -> str:
+def _digest(claim: SenderDomain, rows: Sequence[RecordRow], waiting: str) -> str:
     shown = [[row.key, row.value, row.symbol, row.sentence, row.found, [c.symbol for c in row.servers]] for row in rows]
     senders = list(claim.addresses.order_by("pk").values_list("activated_at", "requested_at", "failure"))
-    text = json.dumps([shown, claim.state, claim.record_version, senders], default=str)
+    text = json.dumps([shown, claim.state, claim.record_version, waiting, senders], default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
 from django.utils import timezone
 
 from organizations import scope
@@ -37,14 +39,19 @@ class Domain:
         with scope.organization(self.town.organization):
             return SenderAddress.objects.filter(address=address).first()
 
-    def publish(self, text: str = "", *, without: tuple[str, ...] = (), dmarc: str = "v=DMARC1; p=none") -> None:
-        """Load the expected records (but for the keys `without`) plus `text` on both nameservers."""
+    def publish(
+        self, text: str = "", *, without: tuple[str, ...] = (), dmarc: str = "v=DMARC1; p=none", resolver: bool = True
+    ) -> None:
+        """Load the expected records (but for the keys `without`) plus `text` on both nameservers.
+
+        Without `resolver` that one still remembers what was there before.
+        """
         with scope.organization(self.town.organization):
             records = claims.records_of(SenderDomain.objects.get(pk=self.claim_id))
         lines = publish(records, DOMAIN, without=without)
         zone = Zone(DOMAIN, f'{lines}\n_dmarc TXT "{dmarc}"\n{text}', nameservers=self.zone.nameservers)
         zone.serial = self.zone.serial = self.zone.serial + 1
-        for server in (*self.servers, self.world.resolver):
+        for server in (*self.servers, *([self.world.resolver] if resolver else [])):
             server.load(zone)
 
     def check(self) -> SenderDomain:
@@ -53,6 +60,18 @@ class Domain:
             SenderDomain.objects.filter(pk=self.claim_id).update(next_check_at=timezone.now(), lease_until=None)
         assert checking.check_due() == 1
         return self.claim
+
+    def age(self, **fields: Any) -> None:
+        """Set columns of the claim, mostly its clocks."""
+        with scope.organization(self.town.organization):
+            SenderDomain.objects.filter(pk=self.claim_id).update(**fields)
+
+    def agree(self) -> SenderDomain:
+        """Two rounds, as far apart as they must be."""
+        first = self.check().ready_since
+        if first is not None:
+            self.age(ready_since=first - timedelta(seconds=settings.SENDER_AGREEING_SECONDS))
+        return self.check()
 
 
 def use_world(settings: Any, world: World) -> None:
@@ -63,15 +82,16 @@ def use_world(settings: Any, world: World) -> None:
     settings.DNS_TRY_SECONDS = [0.3, 0.4]
     settings.DNS_QUERIES_PER_SECOND = 5000.0
     settings.DNS_QUERY_BURST = 5000
+    settings.SENDER_DOMAIN_CHECK_SECONDS = 0
 
 
-def domain_of(town: Town, world: World) -> Domain:
+def domain_of(town: Town, world: World, nameservers: tuple[str, str] = (f"ns1.{DOMAIN}", f"ns2.{DOMAIN}")) -> Domain:
     """Start the claim of the town's domain; nothing is published yet."""
     zone = Zone(DOMAIN)
-    servers = (world.serve(f"ns1.{DOMAIN}", zone), world.serve(f"ns2.{DOMAIN}", zone))
+    servers = (world.serve(nameservers[0], zone), world.serve(nameservers[1], zone))
     ours = Zone("mail.kundo.se", '_spf TXT "v=spf1 ip4:192.0.2.10 ~all"\nmx1 A 192.0.2.11\nmx2 A 192.0.2.12')
     world.serve("ns1.mail.kundo.se", ours)
-    world.delegate("test", lillestad=[f"ns1.{DOMAIN}", f"ns2.{DOMAIN}"])
+    world.delegate("test", lillestad=list(nameservers))
     with scope.organization(town.organization):
         claim = claims.start(DOMAIN, actor=town.admin)
     return Domain(town, claim.pk, zone, servers, world)

@@ -43,7 +43,7 @@ def ask(domain: Domain, address: str = ADDRESS) -> SenderAddress:
 
 def activated(domain: Domain) -> Domain:
     domain.publish()
-    domain.check()
+    domain.agree()
     ask(domain)
     domain.check()
     return domain
@@ -93,13 +93,13 @@ def test_published_records_make_the_claim_ready(domain):
     domain.publish()
     claim = domain.check()
     assert [v["code"] for v in claim.verdicts if v["required"]] == ["ok"] * 6
-    assert claim.state == State.READY
     assert claim.ready_since is not None
+    assert domain.agree().state == State.READY
 
 
 def test_a_record_that_disappears_takes_readiness_away(domain):
     domain.publish()
-    domain.check()
+    domain.agree()
     domain.publish(without=("owner",))
     assert domain.check().state == State.PENDING
 
@@ -108,7 +108,7 @@ def test_a_slow_check_does_not_overwrite_a_newer_one(domain):
     due = schedule.take_due(10)[0]
     prepared = checking._prepare(due)
     domain.publish()
-    newer = domain.check()
+    newer = domain.agree()
     assert newer.state == State.READY
 
     domain.publish(without=("spf",))
@@ -131,7 +131,7 @@ def subjects() -> list[str]:
 
 def test_the_admin_is_told_once_when_all_records_are_right(domain):
     domain.publish()
-    domain.check()
+    domain.agree()
     domain.check()
     assert subjects() == [f"DNS-posterna för {DOMAIN} är rätt"]
     assert mail.outbox[0].to == [domain.town.admin.email]
@@ -141,7 +141,7 @@ def test_the_admin_is_told_once_when_all_records_are_right(domain):
 def test_the_admin_is_told_in_their_own_language(domain):
     User.objects.filter(pk=domain.town.admin.pk).update(language="en")
     domain.publish()
-    domain.check()
+    domain.agree()
     assert subjects() == [f"The DNS records for {DOMAIN} are right"]
 
 
@@ -243,7 +243,7 @@ def test_after_activation_mail_leaves_as_the_own_address(domain):
 
 def test_a_check_that_began_before_the_click_decides_nothing(domain):
     domain.publish()
-    domain.check()
+    domain.agree()
     due_before = schedule.take_due(10)
     assert due_before == []
     sender = ask(domain)
@@ -256,7 +256,7 @@ def test_a_check_that_began_before_the_click_decides_nothing(domain):
 
 def test_a_record_changed_between_click_and_check_changes_nothing_and_is_told(domain):
     domain.publish()
-    domain.check()
+    domain.agree()
     ask(domain)
     domain.publish(without=("spf",))
     domain.check()
@@ -268,7 +268,7 @@ def test_a_record_changed_between_click_and_check_changes_nothing_and_is_told(do
 
 def test_records_replaced_since_the_page_was_shown_refuse_the_click(domain):
     domain.publish()
-    domain.check()
+    domain.agree()
     with scope.organization(domain.town.organization):
         claim = SenderDomain.objects.get(pk=domain.claim_id)
         with pytest.raises(activation.ActivationRefused):
@@ -277,7 +277,7 @@ def test_records_replaced_since_the_page_was_shown_refuse_the_click(domain):
 
 def test_two_admins_at_once_are_one_activation(domain):
     domain.publish()
-    domain.check()
+    domain.agree()
     failures: list[BaseException] = []
 
     def press() -> None:

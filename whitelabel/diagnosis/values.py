@@ -135,7 +135,12 @@ class Verdict:
             "found": self.found,
             "message": self.message(),
             "details": [
-                {"code": detail.code, "message": detail.message(), "found": shown(detail.found)}
+                {
+                    "code": detail.code,
+                    "params": {name: shown(text) for name, text in detail.params.items()},
+                    "found": shown(detail.found),
+                    "message": detail.message(),
+                }
                 for detail in self.details
             ],
             "servers": [answer.as_json() for answer in self.servers],

@@ -95,6 +95,9 @@ PROXIES: Mapping[str, tuple[str, ...]] = {
 }
 
 
+ROUTE_53 = "Amazon Route 53"
+
+
 def vendor_of(name: str, vendors: Mapping[str, str]) -> str:
     """The vendor whose name space `name` is in, or ""."""
     labels = name.rstrip(".").lower().split(".")
@@ -110,10 +113,15 @@ def dns_host_of(nameservers: Iterable[str]) -> str:
     """The DNS host that runs these nameservers, or "" when unknown. Route 53 numbers its domains."""
     for name in nameservers:
         if ".awsdns-" in f".{name}":
-            return "Amazon Route 53"
+            return ROUTE_53
         if vendor := vendor_of(name, DNS_HOSTS):
             return vendor
     return ""
+
+
+def dns_hosts() -> tuple[str, ...]:
+    """The DNS hosts that can be recognised, by name, to choose from."""
+    return tuple(sorted({*DNS_HOSTS.values(), ROUTE_53}, key=str.casefold))
 
 
 def is_proxied(address: str) -> bool:

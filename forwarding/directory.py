@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from forwarding.address_book import AddressBook, Entry
 from forwarding.gathering import Gathering
+from forwarding.lost_connections import drop_if_lost
 from forwarding.smtpd import replies
 from forwarding.smtpd.envelope import Found, Recipient, Refused, Resolution, TemporaryFailure
 from forwarding.smtpd.replies import Reply
@@ -120,6 +121,7 @@ class ServiceDirectory:
 
 def _look_up(keys: Sequence[str]) -> list[Entry | None]:
     """The entry of each key. Raises TemporaryFailure when the database cannot be asked."""
+    drop_if_lost()
     try:
         with connection.cursor() as cursor:
             cursor.execute(_LOOK_UP, [list(set(keys))])

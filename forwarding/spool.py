@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 from django.db import InterfaceError, OperationalError, connection, connections
 
 from forwarding.gathering import Gathering
+from forwarding.lost_connections import drop_if_lost
 from forwarding.smtpd.body import Body
 from forwarding.smtpd.envelope import Envelope, Recipient, TemporaryFailure
 from organizations import wakeups
@@ -113,6 +114,7 @@ class DatabaseSpool:
         )
 
     def _store(self, messages: Sequence[_Message]) -> list[Exception | None]:
+        drop_if_lost()
         try:
             self._commit(messages)
         except Exception as error:  # noqa: BLE001  (its message gets it, and the others must go on)

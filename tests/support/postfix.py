@@ -34,6 +34,7 @@ local_recipient_maps =
 """
 _MASTER = """
 127.0.0.1:{port} inet n - n - 100 smtpd
+pickup unix n - n 60 1 pickup
 cleanup unix n - n - 0 cleanup
 qmgr unix n - n 300 1 qmgr
 rewrite unix - - n - - trivial-rewrite
@@ -62,7 +63,7 @@ class Postfix:
 
     def flush(self) -> None:
         """Try everything in the queue again, at once."""
-        subprocess.run(["postqueue", "-c", str(self.configuration), "-f"], check=True, capture_output=True)
+        _command(self.configuration, "flush")
 
     def queued(self) -> int:
         """How many mails wait or are under way."""

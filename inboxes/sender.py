@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from inboxes.models import Inbox
+from inboxes.sample_mail import send_sample
 from organizations.models import Event
 from organizations.permissions import admin_required
 from organizations.requests import MemberRequest
@@ -102,6 +103,17 @@ def dns_host(request: MemberRequest, organization_slug: str, inbox: int) -> Http
     chosen = request.POST.get("dns_host", "")
     SenderDomain.objects.filter(pk=claim.pk).update(dns_host=chosen if chosen in vendors.dns_hosts() else "")
     schedule.check_soon(claim)
+    return redirect("inboxes:sender", organization_slug, found.pk)
+
+
+@require_POST
+@admin_required
+def test_mail(request: MemberRequest, organization_slug: str, inbox: int) -> HttpResponse:
+    """Send a test mail to oneself, under the name that mail of the inbox has now."""
+    found = get_object_or_404(Inbox, pk=inbox)
+    mail = send_sample(found, request.user)
+    text = _("A test mail from %(address)s is on its way to %(you)s.")
+    messages.success(request, text % {"address": mail.from_address, "you": request.user.email})
     return redirect("inboxes:sender", organization_slug, found.pk)
 
 

@@ -59,7 +59,7 @@ def _active(product: Product, page: Page) -> None:
     _send(product, page, "Hej Barry!\n\nJa, det går bra att bara arbeta förmiddagar.")
     _open(product, page)
     page.locator("#activate").click()
-    page.locator("#activate, [data-activating]").first.wait_for(state="detached", timeout=CHECK_MS)
+    page.locator("[data-open-dialog=stop]").wait_for(timeout=CHECK_MS)
     _send(product, page, "Hej igen!\n\nAnnonsen ligger ute till och med fredag.")
 
 

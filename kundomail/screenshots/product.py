@@ -83,6 +83,10 @@ class Product:
         if result.returncode:
             raise LocalError(f"manage.py {' '.join(arguments)} failed:\n{result.stdout}{result.stderr}")
 
+    def log(self) -> str:
+        """What every process has written so far."""
+        return "\n".join(self._lines) + "\n"
+
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
         try:

@@ -171,6 +171,7 @@ STATES: tuple[State, ...] = (
     State("members", at(f"{SETTINGS}/members/")),
     State("profile", at(f"{SETTINGS}/profile/")),
     State("profile-menu", _profile_menu, whole=False),
+    State("email", at("/accounts/email/")),
     State("password", at("/accounts/password/change/")),
     State("list", at(f"/{SLUG}/"), whole=False),
     State("list-activity", at(LIST), whole=False),

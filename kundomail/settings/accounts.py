@@ -15,6 +15,7 @@ ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_SIGNUP_FORM_CLASS = "organizations.forms.SignupForm"
 ACCOUNT_ADAPTER = "organizations.accounts.AccountAdapter"
 ACCOUNT_UNIQUE_EMAIL = True
+ACCOUNT_CHANGE_EMAIL = True  # One address per person; a new one replaces it when it has been confirmed.
 # In local mode nobody reads the confirmation mails; elsewhere an address is proved before the first log-in.
 ACCOUNT_EMAIL_VERIFICATION = env.str("ACCOUNT_EMAIL_VERIFICATION", default="none" if LOCAL else "mandatory")
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""

@@ -165,6 +165,8 @@ def field(bound: BoundField, *, switch: bool = False, addition: Text = "", class
     spoken = " ".join(
         name for name, there in ((f"{bound.auto_id}_help", bound.help_text), (f"{bound.auto_id}_error", bound.errors)) if there
     )
+    if bound.field.widget.attrs.get("placeholder") == bound.label:  # allauth's fields say everything twice.
+        del bound.field.widget.attrs["placeholder"]
     attrs: dict[str, Any] = {name.rstrip("_").replace("_", "-"): value for name, value in extra.items()}
     attrs |= {"class": f"{css} {class_} {own}".strip(), "aria-describedby": spoken or None}
     attrs |= {"role": "switch"} if switch else {}

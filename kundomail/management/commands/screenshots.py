@@ -68,7 +68,10 @@ class Command(BaseCommand):
             else:
                 with product.running(BASE_DIR) as running:
                     taking = camera.Camera(browser, running.url, options["to"])
-                    self._walk(taking, running, states, options)
+                    try:
+                        self._walk(taking, running, states, options)
+                    finally:
+                        (options["to"] / "product.log").write_text(running.log(), encoding="utf-8")
             if not options["documents"]:
                 for width in options["widths"]:
                     path = sheet.write_sheet(browser, options["to"], [state.name for state in states], width)

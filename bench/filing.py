@@ -10,10 +10,12 @@ import subprocess
 import time
 from dataclasses import dataclass
 
-from bench import processes
+from bench import helpdesk, processes
+from bench.answers import threaded_set
 from bench.database import Database, database
 
 AIM_MS = 8.0
+AIM_RATIO = 4.0
 _WAITING = "SELECT 1 FROM forwarding_delivery WHERE state = 'accepted' LIMIT 1"
 # Mail of one benchmark is a storm by design.
 OPENED = {"FILING_STORM_OF_SENDER": "1000000000", "FILING_STORM_OF_SUBJECT": "1000000000"}
@@ -40,17 +42,36 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.filing", description=__doc__)
     parser.add_argument("--messages", type=int, default=1_000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--without-helpdesk", action="store_true", help="do not compare with django-helpdesk")
     options = parser.parse_args()
+    compared = not options.without_helpdesk and helpdesk.installed()
+    messages = threaded_set(options.messages) if compared else []
     with database("bench-filing") as base:
         _empty(base)
-        rounds = [_round(base, options.messages, number) for number in range(options.rounds)]
-    for done in rounds:
-        parts = (done.reading, done.filing, done.database)
-        reading, filing, rows = (1000 * part / done.messages for part in parts)
-        print(
-            f"{done.messages / done.elapsed:7.0f} messages/s visible; CPU per message: reading {reading:.2f} ms, "
-            f"filing {filing:.2f} ms, database {rows:.2f} ms, together {done.cpu_ms:.2f} ms (aim {AIM_MS})"
-        )
+        rounds = [
+            (_round(base, options.messages, number), helpdesk.file(base, messages) if compared else None)
+            for number in range(options.rounds)
+        ]
+    for ours, theirs in rounds:
+        _print(ours, theirs)
+    if not compared:
+        print("django-helpdesk: skipped, it could not be installed or was not wanted")
+
+
+def _print(ours: Round, theirs: helpdesk.Filed | None) -> None:
+    reading, filing, rows = (1000 * part / ours.messages for part in (ours.reading, ours.filing, ours.database))
+    print(
+        f"KundoMail {ours.messages / ours.elapsed:5.0f} messages/s visible; CPU per message: reading {reading:.2f} ms, "
+        f"filing {filing:.2f} ms, database {rows:.2f} ms, together {ours.cpu_ms:.2f} ms (aim {AIM_MS:g})"
+    )
+    if theirs is None:
+        return
+    cpu = 1000 * (theirs.application + theirs.database) / theirs.messages
+    faster = (ours.messages / ours.elapsed) / (theirs.messages / theirs.elapsed)
+    print(
+        f"django-helpdesk {theirs.messages / theirs.elapsed:5.0f} messages/s ({theirs.messages} it could read), {cpu:.2f} ms; "
+        f"we file {faster:.1f} x as many a second (aim {AIM_RATIO:g}) for {cpu / ours.cpu_ms:.1f} x less CPU"
+    )
 
 
 def _round(base: Database, count: int, number: int) -> Round:

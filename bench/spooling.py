@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
+from bench.answers import threaded_set
 from bench.inbox import service_address
-from bench.messages import message_set
 from forwarding.smtpd.body import Body
 from forwarding.smtpd.envelope import Envelope, Recipient
 from forwarding.spool import DatabaseSpool
@@ -15,32 +15,15 @@ from inboxes.models import ServiceAddress
 from organizations import scope
 
 _AT_ONCE = 100
-_GAP = 51
 
 
 def fill(count: int, first: int = 0) -> None:
     """Spool messages `first` to `first + count` of the set, every second one an answer to one sent long before it."""
-    messages = list(_threaded(list(message_set(first + count))))[first:]
+    messages = threaded_set(first + count)[first:]
     recipient = _recipient(service_address())
     spool = DatabaseSpool()
     asyncio.run(_store(spool, recipient, messages))
     spool.close()
-
-
-def _threaded(messages: Sequence[bytes]) -> Iterator[bytes]:
-    """Every message with an odd number as an answer to the one `_GAP` before it, from the same person."""
-    for number, raw in enumerate(messages):
-        yield _answer(raw, messages[number - _GAP]) if number % 2 and number >= _GAP else raw
-
-
-def _answer(raw: bytes, earlier: bytes) -> bytes:
-    named = b"In-Reply-To: %s\r\nSubject:" % _field(earlier, b"Message-ID")
-    return raw.replace(_field(raw, b"From"), _field(earlier, b"From"), 1).replace(b"Subject:", named, 1)
-
-
-def _field(raw: bytes, name: bytes) -> bytes:
-    start = raw.find(b"\r\n%s: " % name)
-    return raw[start + len(name) + 4 : raw.find(b"\r\n", start + 2)]
 
 
 def _recipient(address: str) -> Recipient:

@@ -7,19 +7,21 @@ be asked is asked again later; until then the mail's author is unknown, never fa
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from collections import defaultdict
 from datetime import timedelta
 
 import dns.nameserver
 import dns.resolver
 from django.conf import settings
-from django.db import OperationalError, connection
+from django.db import connection
 from django.utils import timezone
 
 from conversations import live
-from conversations.models import Message
+from conversations.models import Conversation, Message
+from forwarding import queue
 from forwarding.authenticity import Examination, Level, Verdict, author_domain, facts_of, judge
 from forwarding.models import Delivery
+from forwarding.queue import Claim
 from forwarding.reading import ReadMail, read_headers
 from forwarding.signature_checks import dmarc_policy, examine
 from inboxes.models import Inbox
@@ -30,21 +32,14 @@ from whitelabel.survey.settings import parse_resolver
 log = logging.getLogger(__name__)
 
 _CLAIM = """
-    UPDATE forwarding_delivery SET verify_at = now() + %s * interval '1 second', verify_attempts = verify_attempts + 1
-    WHERE id IN (
+    UPDATE forwarding_delivery AS delivery
+    SET verify_at = now() + %s * interval '1 second', verify_attempts = verify_attempts + 1
+    FROM forwarding_rawmail AS raw
+    WHERE raw.id = delivery.raw_id AND raw.organization_id = delivery.organization_id AND delivery.id IN (
         SELECT id FROM forwarding_delivery WHERE verify_at <= now() ORDER BY verify_at LIMIT %s FOR UPDATE SKIP LOCKED
     )
-    RETURNING id, organization_id, verify_attempts
+    RETURNING delivery.organization_id, delivery.id, delivery.verify_attempts, raw.size
 """
-
-
-@dataclass(frozen=True)
-class Due:
-    """A filed delivery whose author is to be proved; `attempts` counts this one."""
-
-    delivery_id: int
-    organization_id: int
-    attempts: int
 
 
 class Verifier:
@@ -57,32 +52,28 @@ class Verifier:
         """Look at what is due; returns how many deliveries were taken."""
         with scope.queue(), connection.cursor() as cursor:
             cursor.execute(_CLAIM, [settings.VERIFY_LEASE_SECONDS, settings.VERIFY_BATCH])
-            due = [Due(*row) for row in sorted(cursor.fetchall())]
-        for each in due:
-            self._look_at(each)
+            due = [Claim(*row) for row in cursor.fetchall()]
+        for batch in queue.batches(due, settings.FILING_BATCH_OCTETS):
+            self._verify(batch)
         return len(due)
 
-    def _look_at(self, due: Due) -> None:
-        try:
-            self._verify(due)
-        except Exception as error:
-            if not connection.is_usable():
-                raise OperationalError("the database is gone") from error
-            log.exception("the author of delivery %s could not be proved", due.delivery_id)
-            with scope.organization(due.organization_id):
-                _settle(due, retry=True)
-
-    def _verify(self, due: Due) -> None:
-        with scope.organization(due.organization_id):
-            delivery = Delivery.objects.select_related("raw").filter(pk=due.delivery_id).first()
+    def _verify(self, batch: list[Claim]) -> None:
+        organization_id = batch[0].organization_id
+        with scope.organization(organization_id):
+            rows = Delivery.objects.select_related("raw").filter(pk__in=[claim.delivery_id for claim in batch])
+            deliveries = rows.in_bulk()
             own = _own_domains()
-        if delivery is None:
-            return
-        raw = bytes(delivery.raw.content)
-        verdict = self.verdict(raw, delivery.peer_ip, own)  # asks the DNS: outside of any transaction
-        with scope.organization(due.organization_id):
-            _store(delivery, verdict)
-            _settle(due, retry=verdict.level is Level.UNKNOWN)
+        verdicts: dict[int, Verdict | None] = {}
+        for pk, delivery in deliveries.items():
+            try:
+                # Asks the DNS: outside of any transaction.
+                verdicts[pk] = self.verdict(bytes(delivery.raw.content), delivery.peer_ip, own)
+            except Exception:
+                log.exception("the author of delivery %s could not be proved", pk)
+                verdicts[pk] = None
+        with scope.organization(organization_id):
+            _store([(deliveries[pk], verdict) for pk, verdict in verdicts.items() if verdict])
+            _settle([(claim, verdicts.get(claim.delivery_id)) for claim in batch])
 
     def verdict(self, raw: bytes, peer_ip: str, own_domains: frozenset[str]) -> Verdict:
         """Judge a mail that came from `peer_ip`. The policy of the author's domain is asked only if it matters."""
@@ -117,18 +108,27 @@ def _own_domains() -> frozenset[str]:
     return frozenset(inboxes) | frozenset(SenderDomain.objects.values_list("domain", flat=True))
 
 
-def _store(delivery: Delivery, verdict: Verdict) -> None:
-    """Show the verdict with the message, if it is news."""
-    message = delivery.message
-    news = {"authenticity": str(verdict.level), "authenticity_reason": str(verdict.reason)}
-    if message is not None and Message.objects.filter(pk=message.pk).exclude(**news).update(**news):
-        live.announce(message.conversation, "message")
+def _store(verdicts: list[tuple[Delivery, Verdict]]) -> None:
+    """Show the verdicts with their messages, as far as they are news."""
+    by_verdict: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for delivery, verdict in verdicts:
+        if delivery.message_id is not None:
+            by_verdict[str(verdict.level), str(verdict.reason)].append(delivery.message_id)
+    news: list[int] = []
+    for (level, reason), pks in by_verdict.items():
+        rows = Message.objects.filter(pk__in=pks).exclude(authenticity=level, authenticity_reason=reason)
+        news += rows.values_list("pk", flat=True)
+        rows.update(authenticity=level, authenticity_reason=reason)
+    live.announce_all(Conversation.objects.filter(messages__in=news).distinct() if news else (), "message")
 
 
-def _settle(due: Due, *, retry: bool) -> None:
+def _settle(settled: list[tuple[Claim, Verdict | None]]) -> None:
     """Done, or due again later (VERIFY_RETRY_MINUTES); after the last retry what is known remains."""
     steps = settings.VERIFY_RETRY_MINUTES
-    again = (
-        timezone.now() + timedelta(minutes=steps[due.attempts - 1]) if retry and due.attempts <= len(steps) else None
-    )
-    Delivery.objects.filter(pk=due.delivery_id).update(verify_at=again)
+    again: dict[int, list[int]] = defaultdict(list)
+    for claim, verdict in settled:
+        retry = verdict is None or verdict.level is Level.UNKNOWN
+        again[steps[claim.attempts - 1] if retry and claim.attempts <= len(steps) else 0].append(claim.delivery_id)
+    for minutes, pks in again.items():
+        due = timezone.now() + timedelta(minutes=minutes) if minutes else None
+        Delivery.objects.filter(pk__in=pks).update(verify_at=due)

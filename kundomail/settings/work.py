@@ -21,7 +21,7 @@ FILING_STORM_OF_SUBJECT: int = env.int("FILING_STORM_OF_SUBJECT", default=50)
 FILING_STORM_MINUTES: int = env.int("FILING_STORM_MINUTES", default=10)
 FILING_STORM_CALM_MINUTES: int = env.int("FILING_STORM_CALM_MINUTES", default=60)  # without its mail, then it is over
 # Proving the author of a filed mail by DKIM and ARC (forwarding.verifying).
-VERIFY_BATCH = 20  # mails taken at a time
+VERIFY_BATCH = 50  # mails taken at a time
 VERIFY_LEASE_SECONDS = 120
 VERIFY_RETRY_MINUTES = (2, 15, 120, 720)  # while a domain cannot be asked; then it stays unknown
 VERIFY_DNS_SECONDS: float = env.float("VERIFY_DNS_SECONDS", default=5.0)  # patience for one name

@@ -108,7 +108,7 @@ def _opened(source: Conversation, message: Message) -> Conversation:
         sender_label=message.from_name or message.from_address,
         at=message.received_at,
     )
-    opened.assignee, opened.related_to = source.assignee, source
+    opened.assignee = source.assignee
     if message.mail_class in QUIET_CLASSES:
         opened.status, opened.unanswered_since = Status.DONE, None
     else:

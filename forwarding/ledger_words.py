@@ -91,8 +91,8 @@ def _refused(entry: Entry) -> str:
         then = _("The sender’s server tries again by itself.")
     else:
         then = _("The sender’s server was told so at once, and normally tells the person who wrote.")
-    tried = _("It was tried %(number)s times that day.") % {"number": entry.times} if entry.times > 1 else ""
-    return " ".join(part for part in (_cause(entry.reply), then, tried) if part)
+    often = _("It happened %(number)s times that day.") % {"number": entry.times} if entry.times > 1 else ""
+    return " ".join(part for part in (_cause(entry.reply), then, often) if part)
 
 
 def _cause(reply: str) -> str:

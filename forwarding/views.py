@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlencode
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -72,6 +73,7 @@ def ledger(request: MemberRequest, organization_slug: str) -> HttpResponse:
         "parked": accounts.parked(),
         "check": check,
         "gaps": ledger_words.gaps(check.data) if check and check.kind == reconciling.GAP else [],
+        "size_limit": settings.SMTP_MESSAGE_OCTETS,
         "has_mail": bool(page.entries) or Delivery.objects.exists(),
     }
     return render(request, "forwarding/ledger.html", context)

@@ -17,6 +17,7 @@ urlpatterns = [
     path("settings/inboxes/<int:inbox>/receive/sender/activate/", sender.activate, name="sender_activate"),
     path("settings/inboxes/<int:inbox>/receive/sender/deactivate/", sender.deactivate, name="sender_deactivate"),
     path("settings/inboxes/<int:inbox>/receive/sender/records.<slug:form>", sender.export, name="sender_export"),
+    path("settings/inboxes/<int:inbox>/receive/sender/test-mail/", sender.test_mail, name="sender_test_mail"),
     path("settings/inboxes/<int:inbox>/receive/sender/dns-host/", sender.dns_host, name="sender_dns_host"),
     path("settings/inboxes/<int:inbox>/receive/sender/links/", sender.create_link, name="sender_create_link"),
     path("settings/inboxes/<int:inbox>/receive/sender/links/<int:pk>/", sender.revoke_link, name="sender_revoke_link"),

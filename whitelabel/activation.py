@@ -1,12 +1,14 @@
 """Activate: from now on, new mail of an inbox leaves as its own address.
 
-Pressing the button only asks. A fresh check of all records at the authoritative servers decides, together with a
-really signed message that must verify with the key those servers gave. So no web request waits for DNS, two presses or
+Pressing the button only asks. A fresh check of all records at the authoritative servers decides, together with a really
+signed message that must verify with the key those servers gave, SPF for the addresses our mail leaves from, and what DMARC
+will make of it under the old and the new rules. So no web request waits for DNS, two presses or
 two admins are one activation, and a failure changes nothing but says why.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -18,15 +20,17 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from organizations.models import User, record
-from whitelabel import claims, effects, signing
+from whitelabel import claims, dmarc, effects, identity, signing
+from whitelabel.diagnosis.dmarc_row import published
 from whitelabel.mime import Letter, build
 from whitelabel.mime_headers import Mailbox
-from whitelabel.models import DkimKey, SenderAddress, SenderDomain
+from whitelabel.models import SenderAddress, SenderDomain
 from whitelabel.presenting import waiting_text
-from whitelabel.readiness import is_ready
+from whitelabel.readiness import caches_until, is_agreed, is_ready
 from whitelabel.survey.values import Outcome, Question, Survey
 
 State = SenderDomain.State
+SPF_SKIPPED = "skipped: RELAY_EGRESS_IPS is empty"
 MAY_ACTIVATE = (State.READY, State.ACTIVE, State.DEGRADED)
 
 FAILURES = {
@@ -35,6 +39,16 @@ FAILURES = {
     ),
     "not_verified": gettext_noop(
         "Nothing was changed: a signed test message could not be verified with the key in your DNS."
+    ),
+    "spf": gettext_noop(
+        "Nothing was changed: mail from our servers would not pass SPF with the records in your DNS. We have to look at "
+        "this ourselves: write to %(support)s."
+    ),
+    "dmarc": gettext_noop(
+        "Nothing was changed: with your DMARC policy receivers would reject the mail. The records below tell what is needed."
+    ),
+    "cached": gettext_noop(
+        "Nothing was changed: your nameservers are right, but others still remember the old answer. Try again in a while."
     ),
     "elsewhere": gettext_noop(
         "Nothing was changed: the address is already sent from by another organization. Write to %(support)s."
@@ -77,14 +91,17 @@ def request(claim: SenderDomain, address: str, *, actor: User, record_version: i
     return sender
 
 
-def finish_requested(claim: SenderDomain, survey: Survey) -> None:
-    """Decide every request that is older than this check. Call with the claim locked, right after the check is stored."""
+def finish_requested(claim: SenderDomain, survey: Survey, egress: Mapping[str, str]) -> None:
+    """Decide every request that is older than this check. Call with the claim locked, right after the check is stored.
+
+    `egress` is the SPF result of every address our mail leaves from (`whitelabel.spf_probe`).
+    """
     waiting = SenderAddress.objects.select_for_update().filter(sender_domain=claim, requested_at__isnull=False)
     for sender in waiting:
         if sender.requested_seq >= claim.check_seq:
             SenderDomain.objects.filter(pk=claim.pk).update(next_check_at=timezone.now())
             continue
-        _decide(claim, sender, survey)
+        _decide(claim, sender, survey, egress)
 
 
 def failure_text(sender: SenderAddress) -> str:
@@ -93,29 +110,79 @@ def failure_text(sender: SenderAddress) -> str:
     return _(text) % {"support": settings.SUPPORT_ADDRESS} if text else ""
 
 
-def _decide(claim: SenderDomain, sender: SenderAddress, survey: Survey) -> None:
-    if not is_ready(claim.verdicts):
-        return _fail(sender, "not_right")
-    evidence = {
-        "probe": probe(claim, sender.address, survey),
-        "verdicts": claim.verdicts,
-        "nameservers": claim.nameservers,
-    }
-    if evidence["probe"] != "pass":
-        return _fail(sender, "not_verified")
+def _decide(claim: SenderDomain, sender: SenderAddress, survey: Survey, egress: Mapping[str, str]) -> None:
+    evidence = _evidence(claim, sender, survey, egress) if is_ready(claim.verdicts) else {}
+    if failure := _objection(claim, evidence):
+        return _fail(sender, failure, evidence)
     try:
         with transaction.atomic():
             _activate(sender, evidence, timezone.now())
     except IntegrityError:
-        return _fail(sender, "elsewhere")
+        return _fail(sender, "elsewhere", evidence)
     if claim.state == State.READY:
         SenderDomain.objects.filter(pk=claim.pk).update(state=State.ACTIVE)
     return None
 
 
+def _objection(claim: SenderDomain, evidence: Mapping[str, Any]) -> str:
+    """Why the address must not be activated, as a key of FAILURES; "" for no reason."""
+    if not evidence or not is_agreed(claim):
+        return "not_right"
+    if evidence["dkim"] != "pass":
+        return "not_verified"
+    if evidence["spf"] != SPF_SKIPPED and set(evidence["spf"].values()) != {"pass"}:
+        return "spf"
+    if evidence["dmarc"]["refused"]:
+        return "dmarc"
+    return "cached" if caches_until(claim, timezone.now()) else ""
+
+
+def _evidence(claim: SenderDomain, sender: SenderAddress, survey: Survey, egress: Mapping[str, str]) -> dict[str, Any]:
+    """What the decision rests on, kept with the address."""
+    return {
+        "dkim": probe(claim, sender.address, survey),
+        "spf": dict(egress) if settings.RELAY_EGRESS_IPS else SPF_SKIPPED,
+        "dmarc": forecast(claim, sender.address, survey),
+        "verdicts": claim.verdicts,
+        "nameservers": claim.nameservers,
+        "serials": {f"{server.name} {server.address}": serial for server, serial in survey.serials.items()},
+        "check_seq": claim.check_seq,
+        "record_version": claim.record_version,
+    }
+
+
+def forecast(claim: SenderDomain, address: str, survey: Survey) -> dict[str, Any]:
+    """What DMARC will make of the mail under RFC 7489 and RFC 9989, direct and forwarded.
+
+    `refused` is true where a policy other than none would act on a failure: with p=none receivers only report it.
+    """
+    from_domain, signer = address.rpartition("@")[2], _signing_key(claim).domain
+    records = published(survey, dmarc.consulted_names(from_domain, claim.subdomain))
+    outlook = dmarc.forecast(
+        records, from_domain=from_domain, signing_domain=signer, return_path_domain=claim.subdomain
+    )
+    views = {"rfc7489": outlook.old, "rfc9989": outlook.new}
+    return {
+        **{name: {"direct": view.direct, "forwarded": view.forwarded} for name, view in views.items()},
+        "refused": any(_refuses(view) for view in views.values()),
+    }
+
+
+def _refuses(view: dmarc.Outlook) -> bool:
+    fails = dmarc.Result.FAIL in (view.direct, view.forwarded)
+    return fails and view.policy is not None and view.policy.policy != "none"
+
+
+def _signing_key(claim: SenderDomain) -> signing.SigningKey:
+    """The key that mail will be signed with once the address is active."""
+    key = identity.signing_key(claim)
+    if key is None:
+        raise LookupError(f"claim {claim.pk} has no key under {claim.active_selector}")
+    return key
+
+
 def probe(claim: SenderDomain, address: str, survey: Survey) -> str:
     """Sign a message as the inbox would and verify it with the key found in the survey: "pass" or what went wrong."""
-    key = DkimKey.objects.get(sender_domain=claim, selector=claim.active_selector, retired_at=None)
     letter = Letter(
         sender=Mailbox("", address),
         to=(Mailbox("", f"probe@{settings.MAIL_DOMAIN}"),),
@@ -124,7 +191,7 @@ def probe(claim: SenderDomain, address: str, survey: Survey) -> str:
         date=timezone.now(),
         message_id=f"<{claims.new_token()}@{claim.subdomain}>",
     )
-    signed = signing.sign(build(letter), signing.SigningKey(claim.subdomain, key.selector, key.private_key))
+    signed = signing.sign(build(letter), _signing_key(claim))
     try:
         return "pass" if dkim.verify(signed, dnsfunc=lambda name, timeout=0: published_text(survey, name)) else "fail"
     except (dkim.DKIMException, ValueError) as error:
@@ -152,10 +219,10 @@ def _activate(sender: SenderAddress, evidence: dict[str, Any], now: datetime) ->
     record("sender_address.activated", sender, actor=sender.activated_by, address=sender.address)
 
 
-def _fail(sender: SenderAddress, failure: str) -> None:
+def _fail(sender: SenderAddress, failure: str, evidence: Mapping[str, Any]) -> None:
     sender.requested_at = None
     sender.failure = failure
     sender.save(update_fields=["requested_at", "failure"])
-    record(
-        "sender_address.activation_failed", sender, actor=sender.requested_by, address=sender.address, failure=failure
-    )
+    seen = {name: evidence[name] for name in ("dkim", "spf", "dmarc") if name in evidence}
+    actor, address = sender.requested_by, sender.address
+    record("sender_address.activation_failed", sender, actor=actor, address=address, failure=failure, **seen)

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from django.conf import settings
 from django.utils import timezone
 
 from organizations import scope
-from whitelabel import activation, claims, links, schedule
+from whitelabel import activation, claims, links, schedule, spf_probe
 from whitelabel.diagnosis.judging import diagnose
 from whitelabel.diagnosis.values import Context, Verdict
-from whitelabel.models import SenderDomain
+from whitelabel.models import SenderAddress, SenderDomain
 from whitelabel.records import ExpectedRecord
 from whitelabel.schedule import DueCheck
 from whitelabel.survey.settings import SurveySettings
 from whitelabel.survey.surveying import process_memory, survey
 from whitelabel.survey.transport import Transport
 from whitelabel.survey.values import Survey
+from whitelabel.survey.zone import ZoneFinder
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +34,8 @@ class Prepared:
     domain: str
     expected: tuple[ExpectedRecord, ...]
     context: Context
+    return_path: str = ""
+    """The return path to evaluate SPF for, because somebody has asked for activation; "" otherwise."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,8 @@ class Checked:
     prepared: Prepared
     survey: Survey
     verdicts: tuple[Verdict, ...]
+    egress: Mapping[str, str] = field(default_factory=dict)
+    """Address our mail leaves from → SPF result; empty when nobody asked for activation or no address is set."""
 
 
 def check_due() -> int:
@@ -60,7 +65,9 @@ def _prepare(due: DueCheck) -> Prepared:
         following = schedule.next_check(claim, timezone.now())
         retry_at = f"{timezone.localtime(following):%H:%M}" if following else ""
         context = Context(claims.history(claim), links.is_done(claim), claim.dns_host, retry_at)
-        return Prepared(due, claim.domain, claims.records_of(claim), context)
+        asked = SenderAddress.objects.filter(sender_domain=claim, requested_at__isnull=False).exists()
+        return_path = f"probe@{claim.subdomain}" if asked else ""
+        return Prepared(due, claim.domain, claims.records_of(claim), context, return_path)
 
 
 async def _ask_all(prepared: Sequence[Prepared]) -> list[Checked]:
@@ -75,9 +82,25 @@ async def _ask_all(prepared: Sequence[Prepared]) -> list[Checked]:
     return [result for result in results if isinstance(result, Checked)]
 
 
-async def _ask(check: Prepared, limits: SurveySettings, transport: Transport | None = None) -> Checked:
+async def _ask(check: Prepared, limits: SurveySettings, transport: Transport) -> Checked:
     answers = await survey(check.expected, check.domain, settings=limits, transport=transport)
-    return Checked(check, answers, diagnose(answers, check.expected, context=check.context))
+    verdicts = diagnose(answers, check.expected, context=check.context)
+    egress = await _egress(check, answers, limits, transport) if check.return_path else {}
+    return Checked(check, answers, verdicts, egress)
+
+
+async def _egress(check: Prepared, survey: Survey, limits: SurveySettings, transport: Transport) -> dict[str, str]:
+    """SPF results of our egress addresses, on the survey's answers and on what our own include holds."""
+    ips, sent = settings.RELAY_EGRESS_IPS, {"mail_from": check.return_path, "helo": settings.MAIL_DOMAIN}
+    answers = spf_probe.answers_of(survey)
+    deadline = asyncio.get_running_loop().time() + limits.wall_seconds / 2
+    finder = ZoneFinder(transport, process_memory(limits), deadline)
+    for _round in range(spf_probe.MOST_ROUNDS):
+        missing = spf_probe.unknown(answers, ips=ips, **sent)
+        if not missing:
+            break
+        answers.update(zip(missing, await finder.resolve(missing), strict=True))
+    return {ip: spf_probe.evaluate(answers, ip=ip, **sent)[0] or "temperror" for ip in ips}
 
 
 def _keep(checked: Checked) -> None:
@@ -89,4 +112,4 @@ def _keep(checked: Checked) -> None:
             return
         names = [server.name for server in checked.survey.cut.servers]
         claims.record_check(claim, checked.verdicts, nameservers=sorted(set(names)), now=timezone.now())
-        activation.finish_requested(claim, checked.survey)
+        activation.finish_requested(claim, checked.survey, checked.egress)

@@ -67,7 +67,7 @@ def _activated(address: str) -> SenderAddress | None:
 
 def _own(row: SenderAddress, display_name: str) -> Identity | None:
     claim = row.sender_domain
-    signing = _signing_key(claim)
+    signing = signing_key(claim)
     if signing is None:
         return None
     return Identity(
@@ -103,7 +103,7 @@ def _service_signing(pair: keys.KeyPair, domain: str, selector: str) -> SigningK
     return SigningKey(domain, selector, keys.encrypt(pair.private_pem))
 
 
-def _signing_key(claim: SenderDomain) -> SigningKey | None:
+def signing_key(claim: SenderDomain) -> SigningKey | None:
     """The claim's active key under the name whose record is right: the exact domain if published, else the subdomain."""
     in_use = list(DkimKey.objects.filter(sender_domain=claim, retired_at=None).order_by("selector"))
     for position, key in enumerate(in_use):

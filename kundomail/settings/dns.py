@@ -46,6 +46,14 @@ SENDER_BAD_AGAIN_MINUTES = 10  # a record must be wrong twice, so far apart, to 
 SENDER_GRACE_HOURS = 72  # a degraded claim is suspended after this
 RECORDS_LINK_DAYS = 14  # life of the link for IT
 
+# Domains of the service that nobody may claim, beside MAIL_DOMAIN and what is below it.
+SENDER_OWN_DOMAINS: list[str] = env.list("SENDER_OWN_DOMAINS", default=[])
+# How long the organization that already sends as a domain may object to a second one.
+SENDER_SHARED_NOTICE_DAYS: int = env.int("SENDER_SHARED_NOTICE_DAYS", default=7)
+
+# The addresses our mail leaves from. Activate evaluates SPF for each of them; empty = not evaluated, and the evidence says so.
+RELAY_EGRESS_IPS: list[str] = env.list("RELAY_EGRESS_IPS", default=[])
+
 DNS_BEAT_SCHEDULE = {
     # Cheap when nothing is due; the page that is open wants an answer within seconds.
     "check-due-sender-domains": {"task": "whitelabel.tasks.check_due_domains", "schedule": 2.0, "options": {"expires": 2}},

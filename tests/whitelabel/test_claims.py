@@ -238,7 +238,7 @@ def test_after_activation_mail_leaves_as_the_own_address(domain):
     assert sends_as(domain) == ADDRESS
     sender = domain.sender()
     assert sender is not None
-    assert sender.evidence["probe"] == "pass"
+    assert sender.evidence["dkim"] == "pass"
 
 
 def test_a_check_that_began_before_the_click_decides_nothing(domain):

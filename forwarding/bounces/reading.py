@@ -67,6 +67,8 @@ def read_bounces(raw: bytes, mail: ReadMail, mail_from: str | None) -> tuple[Bou
     `mail_from` is the envelope sender: empty for the null sender, None when it is not known (the Return-Path field
     is then asked). A report in words counts only from the null sender or from a mail system. Never raises.
     """
+    if _is_anybodys(mail, mail_from):
+        return ()
     structure = _unwrapped(take_apart(raw), mail_from)
     reporter = reporter_of(structure.fields, mail_from)
     is_report = structure.content_type == "multipart/report"
@@ -91,7 +93,9 @@ def is_delivery_report(mail: ReadMail, mail_from: str | None) -> bool:
     has_status = any(attachment.content_type.lower() in STATUS_TYPES for attachment in mail.attachments)
     if "multipart/report" in content_type and (has_status or "delivery-status" in content_type):
         return True
-    if has_status and reporter is not Reporter.NOBODY:
+    if reporter is Reporter.NOBODY:
+        return False
+    if has_status:
         return True
     words, original = split_narrative(mail.text[:MAX_WORDS_CHARACTERS])
     returns_mail = any(attachment.content_type.lower() in ORIGINAL_TYPES for attachment in mail.attachments)
@@ -126,6 +130,13 @@ def read_disposition(raw: bytes) -> Disposition | None:
     recipient = typed_address(values.get("final-recipient", "")) or typed_address(values.get("original-recipient", ""))
     message_id = values.get("original-message-id", "").strip().strip("<>") or original_of(structure.parts).message_id
     return Disposition(pg_line(kind), pg_line(recipient), pg_line(message_id))
+
+
+def _is_anybodys(mail: ReadMail, mail_from: str | None) -> bool:
+    """Whether the header alone shows that it is no report, as that of nearly all mail does: no need to take it apart."""
+    fields = tuple((name.lower(), value) for name, value in mail.headers)
+    is_report = "report" in value_of(fields, "content-type").lower()
+    return bool(fields) and not is_report and reporter_of(fields, mail_from) is Reporter.NOBODY
 
 
 def _unwrapped(structure: Structure, mail_from: str | None) -> Structure:

@@ -35,6 +35,10 @@ import asyncio, sys
 from aiosmtpd.smtp import SMTP
 
 class Discard:
+    async def handle_EHLO(self, server, session, envelope, hostname, responses):
+        session.host_name = hostname
+        return [*responses[:-1], "250-PIPELINING", responses[-1]]
+
     async def handle_DATA(self, server, session, envelope):
         return "250 2.0.0 ok"
 
@@ -64,7 +68,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
     with database("bench-outbox") as base, _sink() as port:
-        os.environ.update(base.environment(RELAY_URL=f"smtp://127.0.0.1:{port}", RELAY_QUESTION="whitelabel.postfix_log.accepted"))
+        os.environ.update(
+            base.environment(RELAY_URL=f"smtp://127.0.0.1:{port}", RELAY_QUESTION="whitelabel.postfix_log.accepted")
+        )
         _start_django()
         inbox = _inbox()
         _round(inbox, port, 50)

@@ -71,6 +71,9 @@ def _flowed_lines(paragraph: str) -> Iterator[str]:
     if paragraph == SIGNATURE_SEPARATOR or _QUOTE.match(paragraph):
         yield paragraph
         return
+    if len(paragraph) <= FLOWED_CHARACTERS:
+        yield _stuffed(paragraph)
+        return
     line = ""
     for word in _WORDS.findall(paragraph):
         breakable = line.endswith(" ") and line != SIGNATURE_SEPARATOR

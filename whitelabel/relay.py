@@ -12,7 +12,7 @@ import smtplib
 import socket
 import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from urllib.parse import unquote, urlsplit
@@ -22,8 +22,10 @@ from django.conf import settings
 DEFAULT_PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 MAX_REPLY_CHARACTERS = 500
 
+ACCEPTED, SEND_CONTENT, CLOSING = 250, 354, 421
+GO_ON_CODES = (ACCEPTED, 251, 252, SEND_CONTENT)
 # Replies that are about us and the relay, not about the mail: the mail must not be given up for them (RFC 4954, 3207).
-RELAY_TROUBLE_CODES = (421, 454, 530, 534, 535, 538)
+RELAY_TROUBLE_CODES = (CLOSING, 454, 530, 534, 535, 538)
 
 _ENHANCED = re.compile(r"\s*([245]\.\d{1,3}\.\d{1,3})\b")
 _ADDRESS = re.compile(r"[\x21-\x3b\x3d\x3f-\x7e]+")
@@ -222,24 +224,43 @@ class _Stage:
 
 
 def _transaction(smtp: smtplib.SMTP, sender: str, recipient: str, content: bytes, stage: _Stage) -> Reply:
-    options = [f"SIZE={len(content)}"] if smtp.has_extn("size") else []
-    for code, text in _envelope(smtp, sender, recipient, options):
-        if code not in (250, 251, 252, 354):
-            if code != 421:
-                smtp.rset()
-            return _refusal(code, text)
+    refused = _announce(smtp, sender, recipient, len(content))
+    if refused is not None:
+        return refused
     smtp.send(_stuffed(content))
     stage.dot_sent = True
     code, text = smtp.getreply()
-    if code == 250:
+    if code == ACCEPTED:
         return Reply(Outcome.ACCEPTED, _status(code, text), _shown(code, text))
     return _refusal(code, text)
 
 
-def _envelope(smtp: smtplib.SMTP, sender: str, recipient: str, options: list[str]) -> Iterator[tuple[int, bytes]]:
-    yield smtp.mail(sender, options)
-    yield smtp.rcpt(recipient)
-    yield smtp.docmd("DATA")
+def _announce(smtp: smtplib.SMTP, sender: str, recipient: str, octets: int) -> Reply | None:
+    """MAIL, RCPT and DATA; None when the content may follow. The session is ready for another mail otherwise."""
+    size = f" SIZE={octets}" if smtp.has_extn("size") else ""
+    refused: Reply | None = None
+    code = 0
+    for code, text in _replies(smtp, (f"MAIL FROM:<{sender}>{size}", f"RCPT TO:<{recipient}>", "DATA")):
+        if code not in GO_ON_CODES:
+            refused = refused or _refusal(code, text)
+    if refused and code == SEND_CONTENT:
+        # Commands sent together are all answered; a server that asks for content nobody wants gets none (RFC 2920, 3.1).
+        code, _ = smtp.docmd(".")
+    if refused and code != CLOSING:
+        smtp.rset()
+    return refused
+
+
+def _replies(smtp: smtplib.SMTP, commands: Sequence[str]) -> Iterator[tuple[int, bytes]]:
+    """Give commands and yield their replies: all at once where the relay offers it (RFC 2920), else until one is refused."""
+    together = smtp.has_extn("pipelining")
+    if together:
+        smtp.send("".join(f"{command}\r\n" for command in commands))
+    for command in commands:
+        code, text = smtp.getreply() if together else smtp.docmd(command)
+        yield code, text
+        if code == CLOSING or not (together or code in GO_ON_CODES):
+            return
 
 
 def _stuffed(content: bytes) -> bytes:

@@ -10,6 +10,7 @@ import base64
 import hashlib
 import re
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -43,7 +44,7 @@ def sign(content: bytes, key: SigningKey, *, at: float | None = None) -> bytes:
     head, _, body = content.partition(b"\r\n\r\n")
     fields = [(name, value) for name, value in _FIELD.findall(head + b"\r\n")]
     names = _signed_names([name for name, _ in fields])
-    body_hash = base64.b64encode(hashlib.sha256(Relaxed.canonicalize_body(body)).digest()).decode()
+    body_hash = base64.b64encode(hashlib.sha256(_canonical_body(body)).digest()).decode()
     unsigned = _signature_value(key, names, body_hash, int(time.time() if at is None else at))
     canonical = Relaxed.canonicalize_headers([*_chosen(fields, names), (b"DKIM-Signature", unsigned.encode())])
     octets = b"".join(name + b":" + value for name, value in canonical).removesuffix(b"\r\n")
@@ -53,8 +54,17 @@ def sign(content: bytes, key: SigningKey, *, at: float | None = None) -> bytes:
 
 def _signed_names(present: list[bytes]) -> list[str]:
     """The h= tag: every field of interest as often as it occurs, and those of OVERSIGNED once more."""
-    counts = {name: sum(1 for p in present if p.lower() == name.lower().encode()) for name in (*OVERSIGNED, *SIGNED)}
-    return [name for name, count in counts.items() for _ in range(count + (name in OVERSIGNED))]
+    counts = Counter(name.lower() for name in present)
+    wanted = [(name, counts[name.lower().encode()] + (name in OVERSIGNED)) for name in (*OVERSIGNED, *SIGNED)]
+    return [name for name, count in wanted for _ in range(count)]
+
+
+def _canonical_body(body: bytes) -> bytes:
+    """Relaxed (RFC 6376 section 3.4.4); white space is looked at only where there is some to change."""
+    if b"\t" in body or b"  " in body or b" \r\n" in body:
+        return bytes(Relaxed.canonicalize_body(body))
+    text = body.rstrip(b"\r\n")
+    return text + b"\r\n" if text else b""
 
 
 def _chosen(fields: list[tuple[bytes, bytes]], names: list[str]) -> list[tuple[bytes, bytes]]:

@@ -7,7 +7,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -57,6 +57,10 @@ class FakeRelay:
     taken: list[Taken] = field(default_factory=list)
     connections: int = 0
     answer: Callable[[Stage, bytes], bytes | Misbehaviour | None] = lambda stage, line: None
+    pipelining: bool = False
+    """Whether it offers RFC 2920."""
+    careless: bool = False
+    """Whether it asks for content after it refused the recipient."""
     log: Path | None = None
     """Where a line as Postfix's is written for every mail taken, before the reply."""
 
@@ -78,6 +82,7 @@ class _Session(threading.Thread):
         self._relay, self._socket, self._tls = relay, connection, tls
         self._file = connection.makefile("rb")
         self._sender = self._recipient = ""
+        self._last = b""
 
     def run(self) -> None:
         with contextlib.suppress(OSError, ValueError):
@@ -93,17 +98,20 @@ class _Session(threading.Thread):
     def _command(self, line: bytes) -> bool:
         verb = line[:4].upper()
         if verb == b"EHLO":
-            return self._say("ehlo", line, b"\r\n250 STARTTLS" if self._tls else b"")
+            more = [b"STARTTLS"] * (self._tls is not None) + [b"PIPELINING"] * self._relay.pipelining
+            return self._say("ehlo", line, more)
         if verb == b"STAR":
             return self._start_tls()
         if verb == b"MAIL":
-            self._sender = _path(line)
-            return self._say("mail", line)
+            going_on = self._say("mail", line)
+            self._sender, self._recipient = _path(line) if self._last.startswith(b"2") else "", ""
+            return going_on
         if verb == b"RCPT":
-            self._recipient = _path(line)
-            return self._say("rcpt", line)
+            going_on = self._say("rcpt", line)
+            self._recipient = _path(line) if self._last.startswith(b"2") else ""
+            return going_on
         if verb == b"DATA":
-            return self._say("data", line) and (self._last.startswith(b"354") is False or self._content())
+            return self._say("data", line) and (not self._last.startswith(b"354") or self._content())
         if verb == b"QUIT":
             self._socket.sendall(b"221 2.0.0 bye\r\n")
             return False
@@ -117,6 +125,8 @@ class _Session(threading.Thread):
         if not line:
             return False
         taken = Taken(self._sender, self._recipient, b"".join(lines), self._socket.getpeername()[0])
+        if not taken.recipient:
+            return self._send(b"554 5.5.1 no valid recipients", "dot")
         reply = self._relay.answer("dot", taken.recipient.encode())
         takes_over = reply is None or isinstance(reply, Misbehaviour) or reply.startswith(b"2")
         if takes_over:
@@ -126,18 +136,23 @@ class _Session(threading.Thread):
                     log.write(f"qmgr[1]: 4XYZ: from=<{taken.envelope_sender}>, size=1, nrcpt=1 (queue active)\n")
         return self._send(reply, "dot")
 
-    def _say(self, stage: Stage, line: bytes, addition: bytes = b"") -> bool:
-        return self._send(self._relay.answer(stage, line), stage, addition)
+    def _say(self, stage: Stage, line: bytes, more: Sequence[bytes] = ()) -> bool:
+        careful = stage == "data" and not self._relay.careless
+        missing = (stage == "rcpt" and not self._sender) or (careful and not self._recipient)
+        reply = self._relay.answer(stage, line)
+        if missing and reply is None:
+            reply = b"503 5.5.1 something else comes first"
+        return self._send(reply, stage, more)
 
-    def _send(self, reply: bytes | Misbehaviour | None, stage: Stage, addition: bytes = b"") -> bool:
+    def _send(self, reply: bytes | Misbehaviour | None, stage: Stage, more: Sequence[bytes] = ()) -> bool:
         if reply == HANG_UP:
             return False
         if reply == SILENCE:
             time.sleep(30)
             return False
         octets = OK[stage] if reply is None or isinstance(reply, Misbehaviour) else reply
-        if addition:
-            octets = octets.replace(b"250 ", b"250-") + addition
+        for keyword in more:
+            octets = octets.replace(b"250 ", b"250-") + b"\r\n250 " + keyword
         self._last = octets
         pause = reply.seconds if isinstance(reply, Misbehaviour) else 0
         for piece in [octets + b"\r\n"] if not pause else [b"%c" % octet for octet in octets + b"\r\n"]:

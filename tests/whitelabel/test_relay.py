@@ -5,31 +5,38 @@ from __future__ import annotations
 import ssl
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.relay import HANG_UP, SILENCE, Misbehaviour, fake_relay
+from tests.support.relay import HANG_UP, SILENCE, FakeRelay, Misbehaviour, fake_relay
 from whitelabel.relay import Outcome, Relay, RelayAddress, RelayUnavailable
 
 MAIL = b"From: a@b.se\r\n\r\nHej\r\n.\r\n..x\r\n"
 SENDER, RECIPIENT = "b.abc@mail.kundo.se", "barry@example.org"
 
 
-def test_octets_arrive_as_they_are_with_dots_at_the_start_of_lines() -> None:
-    with fake_relay() as server:
-        client = server.client()
-        assert client.send(SENDER, RECIPIENT, MAIL).outcome is Outcome.ACCEPTED
-        client.close()
+@pytest.fixture(params=[False, True], ids=["one by one", "pipelining"])
+def server(request: pytest.FixtureRequest) -> Iterator[FakeRelay]:
+    """A relay that wants commands one by one, and one that takes them together."""
+    with fake_relay() as relay:
+        relay.pipelining = request.param
+        yield relay
+
+
+def test_octets_arrive_as_they_are_with_dots_at_the_start_of_lines(server: FakeRelay) -> None:
+    client = server.client()
+    assert client.send(SENDER, RECIPIENT, MAIL).outcome is Outcome.ACCEPTED
+    client.close()
     [taken] = server.taken
     assert (taken.envelope_sender, taken.recipient, taken.content) == (SENDER, RECIPIENT, MAIL)
 
 
-def test_one_connection_carries_many_mails_and_is_renewed_after_its_share() -> None:
-    with fake_relay() as server:
-        client = server.client(mails_per_connection=3)
-        assert all(client.send(SENDER, RECIPIENT, MAIL).outcome is Outcome.ACCEPTED for _ in range(7))
-        client.close()
+def test_one_connection_carries_many_mails_and_is_renewed_after_its_share(server: FakeRelay) -> None:
+    client = server.client(mails_per_connection=3)
+    assert all(client.send(SENDER, RECIPIENT, MAIL).outcome is Outcome.ACCEPTED for _ in range(7))
+    client.close()
     assert len(server.taken) == 7
     assert server.connections == 3
 
@@ -54,25 +61,23 @@ def test_a_connection_idle_for_too_long_is_not_trusted() -> None:
     ],
 )
 def test_a_refusal_at_any_stage_is_about_this_mail_only(
-    stage: str, reply: bytes, outcome: Outcome, status: str
+    server: FakeRelay, stage: str, reply: bytes, outcome: Outcome, status: str
 ) -> None:
-    with fake_relay() as server:
-        client = server.client()
-        server.answer = lambda at, line: reply if at == stage else None
-        answer = client.send(SENDER, RECIPIENT, MAIL)
-        server.answer = lambda at, line: None
-        assert client.send(SENDER, RECIPIENT, MAIL).outcome is Outcome.ACCEPTED
-        client.close()
+    client = server.client()
+    server.answer = lambda at, line: reply if at == stage else None
+    answer = client.send(SENDER, RECIPIENT, MAIL)
+    server.answer = lambda at, line: None
+    assert client.send(SENDER, RECIPIENT, MAIL).outcome is Outcome.ACCEPTED
+    client.close()
     assert (answer.outcome, answer.status, answer.trouble) == (outcome, status, False)
     assert answer.text == reply.decode()
     assert server.connections == 1
 
 
 @pytest.mark.parametrize("reply", [b"421 4.3.2 shutting down", b"530 5.7.0 log in first", b"454 4.7.0 no"])
-def test_replies_about_the_session_never_give_a_mail_up(reply: bytes) -> None:
-    with fake_relay() as server:
-        server.answer = lambda at, line: reply if at == "mail" else None
-        answer = server.client().send(SENDER, RECIPIENT, MAIL)
+def test_replies_about_the_session_never_give_a_mail_up(server: FakeRelay, reply: bytes) -> None:
+    server.answer = lambda at, line: reply if at == "mail" else None
+    answer = server.client().send(SENDER, RECIPIENT, MAIL)
     assert (answer.outcome, answer.trouble) == (Outcome.LATER, True)
 
 
@@ -82,21 +87,39 @@ def test_replies_about_the_session_never_give_a_mail_up(reply: bytes) -> None:
 )
 @pytest.mark.parametrize("fault", [HANG_UP, SILENCE])
 def test_only_a_break_after_the_final_dot_leaves_the_outcome_unknown(
-    stage: str, outcome: Outcome, fault: Misbehaviour
+    server: FakeRelay, stage: str, outcome: Outcome, fault: Misbehaviour
 ) -> None:
-    with fake_relay() as server:
-        server.answer = lambda at, line: fault if at == stage else None
-        answer = server.client(timeout_seconds=0.3).send(SENDER, RECIPIENT, MAIL)
+    server.answer = lambda at, line: fault if at == stage else None
+    answer = server.client(timeout_seconds=0.3).send(SENDER, RECIPIENT, MAIL)
     assert (answer.outcome, answer.trouble) == (outcome, True)
 
 
-def test_a_relay_that_sends_one_octet_at_a_time_is_cut_off() -> None:
-    with fake_relay() as server:
-        server.answer = lambda at, line: Misbehaviour("slow", 0.2) if at == "rcpt" else None
-        begun = time.monotonic()
-        answer = server.client(timeout_seconds=5, transaction_seconds=0.5).send(SENDER, RECIPIENT, MAIL)
+def test_a_relay_that_sends_one_octet_at_a_time_is_cut_off(server: FakeRelay) -> None:
+    server.answer = lambda at, line: Misbehaviour("slow", 0.2) if at == "rcpt" else None
+    begun = time.monotonic()
+    answer = server.client(timeout_seconds=5, transaction_seconds=0.5).send(SENDER, RECIPIENT, MAIL)
     assert answer.outcome is Outcome.LATER
     assert time.monotonic() - begun < 2
+
+
+def test_a_server_that_asks_for_the_content_of_a_refused_mail_gets_none(server: FakeRelay) -> None:
+    server.careless = True
+    server.answer = lambda at, line: b"550 5.1.1 no such user" if at == "rcpt" else None
+    client = server.client()
+    answer = client.send(SENDER, RECIPIENT, MAIL)
+    server.answer = lambda at, line: None
+    assert client.send(SENDER, RECIPIENT, MAIL).outcome is Outcome.ACCEPTED
+    client.close()
+    assert (answer.outcome, answer.status) == (Outcome.REFUSED, "5.1.1")
+    assert [taken.content for taken in server.taken] == [MAIL]
+    assert server.connections == 1
+
+
+def test_commands_are_given_together_where_the_relay_takes_them_so(server: FakeRelay) -> None:
+    heard: list[str] = []
+    server.answer = lambda at, line: heard.append(at) or (b"550 5.7.1 not you" if at == "mail" else None)
+    server.client().send(SENDER, RECIPIENT, MAIL)
+    assert heard[2:] == (["mail", "rcpt", "data"] if server.pipelining else ["mail"])
 
 
 @pytest.mark.parametrize("fault", [HANG_UP, b"554 5.7.1 not you", b"421 4.7.0 later"])

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import dkim
 import pytest
+from dkim.canonicalization import Relaxed
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.support.outgoing import letter, publishing, some_key_pair
 from whitelabel import keys, mime, signing
@@ -70,3 +73,10 @@ def test_the_service_key_of_local_mode_is_made_once(settings, tmp_path) -> None:
 def test_without_a_key_file_the_service_has_no_key(settings) -> None:
     settings.SERVICE_DKIM_KEY_FILE = ""
     assert keys.service_key() is None
+
+
+@given(st.lists(st.text("a \t", max_size=6), max_size=6), st.integers(0, 3))
+def test_the_canonical_body_is_dkimpys(lines: list[str], empty: int) -> None:
+    body = "".join(f"{line}\r\n" for line in lines).encode() + b"\r\n" * empty
+    assert signing._canonical_body(body) == Relaxed.canonicalize_body(body)
+    assert signing._canonical_body(body.replace(b" ", b"b")) == Relaxed.canonicalize_body(body.replace(b" ", b"b"))

@@ -46,6 +46,7 @@ class Other:
     invitation: int
     link: int
     link_token: str
+    parked: int
 
 
 def patterns(
@@ -78,6 +79,7 @@ def values(parameter: str, name: str, other: Other) -> list[object]:
         ("organizations:withdraw_invitation", "pk"): other.invitation,
         ("inboxes:sender_revoke_link", "pk"): other.link,
         ("conversations:attachment", "pk"): other.attachment.pk,
+        ("forwarding:refile", "pk"): other.parked,
     }
     match parameter:
         case "inbox":
@@ -111,9 +113,10 @@ def other():
             )
         attachment = _attachment(message)
         _delivery(place, message)
+        parked = _delivery(place, None, Delivery.State.PARKED)
         timeline.add_note(message.conversation, author=place.agent, text=f"Intern {CANARY}")
         membership = Membership.objects.get(user=place.agent)
-    return Other(place, message.conversation, message, attachment, membership, invitation.pk, link.pk, token)
+    return Other(place, message.conversation, message, attachment, membership, invitation.pk, link.pk, token, parked.pk)
 
 
 def _attachment(message: Message) -> Attachment:
@@ -124,11 +127,11 @@ def _attachment(message: Message) -> Attachment:
     )
 
 
-def _delivery(place: Town, message: Message) -> None:
+def _delivery(place: Town, message: Message | None, state: str = Delivery.State.FILED) -> Delivery:
     raw = RawMail.objects.create(sha256="0" * 64, size=3, content=CANARY.encode(), received_at=timezone.now())
-    Delivery.objects.create(
+    return Delivery.objects.create(
         raw=raw, inbox=place.inbox, message=message, recipient_argument="x", recipient="x", peer_ip="127.0.0.1",
-        received_at=timezone.now(), next_attempt_at=timezone.now(), state=Delivery.State.FILED,
+        received_at=timezone.now(), next_attempt_at=timezone.now(), state=state, sender=f"{CANARY}@example.org",
     )  # fmt: skip
 
 

@@ -30,7 +30,7 @@ def search_vector(message: Message) -> Combinable:
     people = " ".join([message.from_name, message.from_address, *(p["address"] for p in [*message.to, *message.cc])])
     subject, text = indexed(message.subject), indexed(message.text)
     place = f"'o{message.organization_id}' 'i{message.inbox_id}'"
-    parameters = [subject, indexed(people), text, f"{subject} {text}", place]
+    parameters = [subject, indexed(people), place, text, f"{subject} {text}"]
     return RawSQL(_VECTOR, parameters, output_field=SearchVectorField())  # noqa: S611  (a constant, with parameters)
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 from datetime import timedelta
 
+from django.conf import settings
 from django.utils import timezone
 
+from forwarding import operators
 from forwarding.models import Delivery, RawMail
 from inboxes.creating import create_inbox
 from inboxes.models import Inbox, ServiceAddress
@@ -18,6 +20,7 @@ from organizations.models import Membership, User
 ORGANIZATION = "Lillestad"
 PASSWORD = "lillestad-demo-2026"  # noqa: S105 - public on purpose: local mode only
 ADMIN, AGENT = "anna@lillestad.example", "erik@lillestad.example"
+OPERATOR = "drift@kundomail.example"  # reads what is sent to postmaster and abuse
 INBOXES = ((JOBS, "Lillestad, Jobb"), (INFO, "Lillestad, Kontaktcenter"))
 COMMON_SIGNATURE = "{name}\n{title}\nLillestads kommun\nTelefon 0500-12 34 00"
 
@@ -26,6 +29,7 @@ def load_demo() -> None:
     """Found the demo organization with two people, two inboxes and their mail, unless it is there."""
     admin = _person(ADMIN, "Anna Bergström", "Rekryterare")
     agent = _person(AGENT, "Erik Sundin", "Kommunvägledare")
+    operators.ensure(settings.SMTP_OPERATOR_KEY, admin=_person(OPERATOR, "Driften", ""))
     if memberships_of(admin):
         return
     organization = found_organization(ORGANIZATION, admin)

@@ -86,10 +86,14 @@ class Command(BaseCommand):
         stages = list(Stage)
         last = max((stages.index(state.stage) for state in states), default=-1)
         for stage in stages[: last + 1]:
-            page = taking.page(Who.ADMIN)
-            preparing.prepare(stage, running, page)
+            wanted = [state for state in states if state.stage is stage]
+            try:
+                page = taking.page(Who.ADMIN)
+                preparing.prepare(stage, running, page)
+            except playwright.Error as error:
+                raise LocalError(f"The sender domain did not get to {stage.value}: {error}") from error
             page.context.close()
-            self._shoot_all(taking, [state for state in states if state.stage is stage], options)
+            self._shoot_all(taking, wanted, options)
 
     def _shoot_all(self, taking: camera.Camera, states: list[State], options: dict[str, Any]) -> None:
         wanted = (options["languages"], options["schemes"], options["widths"])

@@ -70,8 +70,14 @@ def claim_again() -> list[Claim]:
 
 
 def batches(claims: Sequence[Claim], octets: int) -> Iterator[list[Claim]]:
-    """Claims that can be filed together: of one organization, and no more than `octets` unless it is a single one."""
-    for _organization, group in groupby(sorted(claims), key=lambda claim: claim.organization_id):
+    """Claims that can be filed together: of one organization, and no more than `octets` unless it is a single one.
+
+    Organizations with few claims come first, and equals by chance: what a round has no time for is given back, and must
+    not be the same organization's single mail each time.
+    """
+    groups = [list(group) for _, group in groupby(sorted(claims), key=lambda claim: claim.organization_id)]
+    random.shuffle(groups)
+    for group in sorted(groups, key=len):
         batch: list[Claim] = []
         for each in group:
             if batch and sum(other.size for other in batch) + each.size > octets:

@@ -17,12 +17,13 @@ from django.core.files.uploadedfile import UploadedFile
 from django.db import connection
 from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from conversations import addressees, blobs, quoting, subjects, timeline
 from conversations.addressees import Addressees, InvalidRecipient, Person
 from conversations.correspondence import Parent, ThreadHeaders, thread_headers
-from conversations.models import Attachment, Conversation, Draft, Message
+from conversations.models import Attachment, Contact, Conversation, Draft, Message
 from conversations.outgoing_html import outgoing_html
 from conversations.signatures import signature as signature_of
 from inboxes.models import Inbox
@@ -32,7 +33,7 @@ from whitelabel.identity import Identity
 from whitelabel.mime_headers import Mailbox
 from whitelabel.models import OutboundMail
 
-__all__ = ["ConversationChanged", "InvalidRecipient", "Prefill", "TooLarge", "prefill", "send", "undo"]
+__all__ = ["ConversationChanged", "InvalidRecipient", "Prefill", "TooLarge", "prefill", "send", "undo", "warnings"]
 
 Action = Literal["reply", "reply_all", "forward"]
 Then = Literal["keep", "done", "wait"]
@@ -156,6 +157,20 @@ def send(
         at=timezone.now(),
     )
     return _send(draft, submission_key, then, not_before)
+
+
+def warnings(people: Sequence[Person]) -> list[str]:
+    """Sentences about recipients whose mail came back because the address does not exist. A person decides what to do."""
+    addresses = [person["address"].lower() for person in people]
+    bounced = Contact.objects.filter(address__in=addresses, undeliverable_since__isnull=False).order_by("address")
+    return [
+        _("Mail to %(address)s came back on %(date)s: the address does not exist.")
+        % {
+            "address": contact.address,
+            "date": date_format(timezone.localtime(contact.undeliverable_since), "DATE_FORMAT"),
+        }
+        for contact in bounced
+    ]
 
 
 def undo(message: Message, actor: User) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from django import forms
@@ -10,6 +11,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
 from django.template.defaultfilters import filesizeformat
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -104,6 +106,9 @@ class ReplyForm(forms.Form):
     submission_key = forms.UUIDField()
     version = forms.IntegerField(min_value=0)
     anyway = forms.BooleanField(required=False)
+    despite_warnings = forms.BooleanField(required=False)
+    later = forms.BooleanField(required=False)
+    send_at = forms.DateTimeField(required=False, input_formats=["%Y-%m-%dT%H:%M"])
     then = forms.ChoiceField(choices=[(act, act) for act in ("keep", "done", "wait")], required=False)
 
     def clean(self) -> dict[str, Any]:
@@ -113,7 +118,16 @@ class ReplyForm(forms.Form):
             self.add_error("to", _("The mail has no recipient yet. Write an address in the field To."))
         if not data.get("text", "").strip() and not data.get("attachments") and data.get("mode") != "forward":
             self.add_error("text", _("The mail is empty. Write something before you send it."))
+        if data.get("later") and "send_at" not in self.errors:
+            self._check_time(data.get("send_at"))
         return data
+
+    def _check_time(self, send_at: datetime | None) -> None:
+        now = timezone.now()
+        if send_at is None or send_at <= now:
+            self.add_error("send_at", _("Choose a time that has not passed, or send the mail now."))
+        elif send_at > now + timedelta(days=settings.SEND_LATER_DAYS):
+            self.add_error("send_at", _("Choose a time within %(days)s days.") % {"days": settings.SEND_LATER_DAYS})
 
 
 class NoteForm(forms.Form):

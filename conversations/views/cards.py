@@ -6,7 +6,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -72,6 +72,7 @@ class Card:
     attachments: list[Attachment] = field(default_factory=list)
     deliveries: list[Delivery] = field(default_factory=list)
     undo_until: datetime | None = None
+    planned: bool = False
     cut: bool = False
     is_latest: bool = False  # the newest mail: the one that is answered
     is_entry: str = "message"
@@ -199,6 +200,7 @@ def _card(message: Message, inbox: Inbox, user: User, files: list[Attachment], f
         attachments=[file for file in files if not (framed and file.inline)],
         deliveries=[_delivery(fate, message) for fate in fates],
         undo_until=_undo_until(message),
+        planned=_is_planned(message),
         cut=len(message.text) > limit,
     )
 
@@ -242,6 +244,12 @@ def _undo_until(message: Message) -> datetime | None:
     mail = message.outbound
     waits = mail is not None and mail.state == OutboundMail.State.QUEUED and mail.attempts == 0
     return mail.not_before if waits and mail and mail.not_before > timezone.now() else None
+
+
+def _is_planned(message: Message) -> bool:
+    """Whether a waiting mail leaves at a chosen time, not just after the time to undo it."""
+    until = _undo_until(message)
+    return until is not None and until > timezone.now() + timedelta(seconds=settings.UNDO_SEND_SECONDS)
 
 
 def _delivery(fate: OutboundRecipient, message: Message) -> Delivery:

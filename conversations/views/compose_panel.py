@@ -5,10 +5,11 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -37,7 +38,10 @@ class News:
 
 @dataclass
 class Composer:
-    """One composer on one page. `problem` is what stopped a mail, in words; `news` what came in meanwhile."""
+    """One composer on one page. `problem` is what stopped a mail, in words; `news` what came in meanwhile.
+
+    `warnings` are asked about before sending; `agreed` names the questions of this kind that were answered with yes.
+    """
 
     conversation: Conversation
     mode: str
@@ -59,6 +63,8 @@ class Composer:
     problem: str = ""
     news: list[News] = field(default_factory=list)
     more_news: int = 0
+    warnings: list[str] = field(default_factory=list)
+    agreed: tuple[str, ...] = ()
 
     @property
     def is_note(self) -> bool:
@@ -84,6 +90,12 @@ class Composer:
     def send_words(self) -> dict[str, str]:
         """The same with places for the names, for the script that follows what is typed."""
         return {"nobody": _("Send"), "one": _("Send to %(name)s"), "several": _("Send to %(name)s +%(others)s")}
+
+    @property
+    def tomorrow(self) -> str:
+        """What "send later" suggests: the next morning, as an input of a local time takes it."""
+        morning = timezone.localtime() + timedelta(days=1)
+        return f"{morning:%Y-%m-%d}T08:00"
 
     @property
     def has_copies(self) -> bool:
@@ -125,6 +137,7 @@ class Composer:
         made.to, made.cc, made.bcc = (given.get(name, "") for name in ("to", "cc", "bcc"))
         made.subject, made.text = given.get("subject", ""), given.get("text", "")
         made.include_history = bool(given.get("include_history"))
+        made.agreed = tuple(name for name in ("anyway", "despite_warnings") if given.get(name))
         # A new key: what was refused was not sent, and a corrected mail is another one.
         made.version = conversation.version if not given.get("version", "").isdigit() else int(given["version"])
         return made

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_POST
 
 from conversations import composer as composing
 from conversations import recipients, timeline
+from conversations.addressees import Person
 from conversations.forms import DraftForm, NoteForm, ReplyForm
 from conversations.models import Attachment, Conversation, Draft, Message
 from conversations.plain_text import visible_controls
@@ -66,6 +67,11 @@ def reply(request: HttpRequest, organization_slug: str, number: int) -> HttpResp
     form = ReplyForm(request.POST, request.FILES)
     if not form.is_valid():
         return _refuse(request, conversation, Composer.refused(conversation, user, form))
+    warned = [] if form.cleaned_data["despite_warnings"] else composing.warnings(_people(form))
+    if warned:
+        composer = Composer.refused(conversation, user, form)
+        composer.warnings = warned
+        return _refuse(request, conversation, composer)
     place = Place.of(request)
     then = form.cleaned_data["then"] or "keep"
     # Where to go is decided while the conversation still stands in its list.
@@ -147,9 +153,13 @@ def _send(conversation: Conversation, user: User, form: ReplyForm, then: str) ->
         version=None if data["anyway"] else data["version"],
         include_history=data["include_history"],
         then=then,  # type: ignore[arg-type]  # the form allows keep, done and wait
-        not_before=timezone.now() + timedelta(seconds=settings.UNDO_SEND_SECONDS),
+        not_before=data["send_at"] if data["later"] else timezone.now() + timedelta(seconds=settings.UNDO_SEND_SECONDS),
         action=data["mode"],
     )
+
+
+def _people(form: ReplyForm) -> list[Person]:
+    return [person for name in ("to", "cc", "bcc") for person in form.cleaned_data[name]]
 
 
 def _forwarded(conversation: Conversation, data: dict[str, Any]) -> list[Attachment]:

@@ -12,6 +12,7 @@ from math import ceil
 from typing import Any
 from urllib.parse import urlencode
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
@@ -233,6 +234,8 @@ class Workplace:
         if left <= 0:
             return None
         undo_url = reverse("conversations:undo", args=[self.slug, number, identity]) + self.place.query()
+        if left > settings.UNDO_SEND_SECONDS:
+            return {"undo_url": undo_url, "seconds": settings.UNDO_SEND_SECONDS, "planned": leaves_at}
         return {"undo_url": undo_url, "seconds": ceil(left)}
 
     def _page_url(self, *, before: Position | None = None, after: Position | None = None) -> str:

@@ -23,6 +23,7 @@ RELAY_PAUSE_SECONDS = 2
 RELAY_LONGEST_PAUSE_SECONDS = 120
 
 UNDO_SEND_SECONDS: int = env.int("UNDO_SEND_SECONDS", default=10)
+SEND_LATER_DAYS = 365  # how far ahead a mail can be planned
 OUTBOX_BATCH = 50  # mails claimed at a time
 # Replies that may wait for a commit together, and for how long; only those of a relay that can be asked about them.
 OUTBOX_UNRECORDED_REPLIES = 50

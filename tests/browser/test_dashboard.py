@@ -18,7 +18,7 @@ from django.utils import timezone
 from playwright.sync_api import Browser, Error, Page, expect
 
 from conversations import live
-from conversations.models import Conversation, Draft, Message
+from conversations.models import Contact, Conversation, Draft, Message
 from conversations.sanitising import SanitisedHtml
 from conversations.views import content
 from inboxes.models import Inbox
@@ -287,6 +287,39 @@ def test_the_send_menu_sends_and_sets_the_state(
         at_work.get_by_role("button", name=choice).click()
     expect(at_work.get_by_text("Mailet skickas om")).to_be_visible()
     assert status(town) == expected
+
+
+def test_a_mail_is_sent_at_a_chosen_time_from_the_menu(at_work: Page, served: str, town: Town) -> None:
+    open_conversation(at_work, served, town)
+    at_work.get_by_role("textbox", name="Meddelande").fill("Hej Barry!")
+    at_work.get_by_role("button", name="Fler sätt att skicka").click()
+    at_work.get_by_role("button", name="Skicka senare…").click()
+    dialog = at_work.get_by_role("dialog", name="Skicka senare")
+    moment = timezone.localtime() + timedelta(days=3)
+    dialog.get_by_label("Dag och tid").fill(f"{moment:%Y-%m-%dT%H:%M}")
+    assert Axe().run(at_work).generate_report().startswith("Found 0 ")
+    with at_work.expect_navigation():
+        dialog.get_by_role("button", name="Skicka då").click()
+    expect(at_work.get_by_role("button", name="Skicka inte")).to_be_visible()
+    with scope.organization(town.organization):
+        mail = Message.objects.select_related("outbound").get(kind="outbound").outbound
+    assert mail is not None
+    assert f"{timezone.localtime(mail.not_before):%Y-%m-%dT%H:%M}" == f"{moment:%Y-%m-%dT%H:%M}"
+
+
+def test_a_recipient_that_bounced_is_asked_about_and_sent_to_all_the_same(
+    at_work: Page, served: str, town: Town
+) -> None:
+    with scope.organization(town.organization):
+        Contact.objects.update(undeliverable_since=timezone.now())
+    open_conversation(at_work, served, town)
+    at_work.get_by_role("textbox", name="Meddelande").fill("Hej Barry!")
+    at_work.get_by_role("button", name="Skicka till Barry").click()
+    expect(at_work.get_by_text("Mailet kanske inte kommer fram")).to_be_visible()
+    with at_work.expect_navigation():
+        at_work.get_by_role("button", name="Skicka ändå").click()
+    with scope.organization(town.organization):
+        assert Message.objects.filter(kind="outbound").count() == 1
 
 
 def test_a_colleague_is_chosen_in_the_menu(at_work: Page, served: str, town: Town) -> None:

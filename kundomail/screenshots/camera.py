@@ -63,8 +63,7 @@ class Camera:
             self._sessions[who] = self._log_in(who)
         context = self._context(language, self._sessions.get(who))
         page = context.new_page()
-        if who is not Who.NOBODY:
-            self._speak(page, language)
+        self._speak(page, language, "/accounts/login/" if who is Who.NOBODY else "/lillestad/settings/profile/")
         return page
 
     def shoot(self, state: State, variants: Variants) -> None:
@@ -116,10 +115,10 @@ class Camera:
         context.close()
         return session
 
-    def _speak(self, page: Page, language: str) -> None:
-        """Choose the person's language with the switch of the profile menu."""
-        page.goto(f"{self._url}/lillestad/settings/profile/")
+    def _speak(self, page: Page, language: str, path: str) -> None:
+        """Choose a language with the switch of a page."""
+        page.goto(f"{self._url}{path}")
         if page.locator("html").get_attribute("lang") != language:
-            switch = page.locator(f"#profile-menu button[name=language][value={language}]")
+            switch = page.locator(f"button[name=language][value={language}]").first
             with page.expect_navigation():
                 switch.evaluate("button => button.form.requestSubmit(button)")

@@ -82,11 +82,14 @@ def language(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def visitor(browser: Browser, language: str) -> Iterator[Page]:
-    """Somebody who is not logged in, with a browser in that language."""
+def visitor(browser: Browser, site: Site, language: str) -> Iterator[Page]:
+    """Somebody who is not logged in and has chosen that language."""
     context = browser.new_context(locale=LOCALES[language], reduced_motion="reduce")
     page = context.new_page()
     be_patient(page)
+    page.goto(f"{site.url}/accounts/login/")
+    page.get_by_role("button", name={"sv": "Svenska", "en": "English"}[language]).click()
+    page.wait_for_selector(f"html[lang={language}]")
     yield page
     context.close()
 

@@ -37,10 +37,16 @@ _BY_SUBJECT: dict[str, str | Promise] = {
 }
 _UNKNOWN = _("The receiving server refused the mail and gave no reason we know.")
 _AGAIN = _("We go on trying for up to five days.")
+_WAITING = _("Our own mail server does not take mail at the moment. The mail is kept and leaves by itself.")
 
 
-def reason(state: str, status: str) -> str:
-    """One or two sentences for a recipient that is delayed, bounced or failed; "" for one that is not."""
+def reason(state: str, status: str, *, waiting: bool = False) -> str:
+    """One or two sentences for a recipient that is delayed, bounced or failed; "" for one that is not.
+
+    `waiting`: the mail has not been tried, because there is no session with the relay.
+    """
+    if waiting and state == State.QUEUED:
+        return str(_WAITING)
     if state not in (State.DELAYED, State.BOUNCED, State.FAILED):
         return ""
     subject_and_detail = status.partition(".")[2]

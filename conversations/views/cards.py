@@ -32,7 +32,7 @@ FRAME_EDGES_PX = 84
 FRAME_PX = (120, 640)
 FRAME_CHARACTERS_A_LINE = 92
 EVENTS_SHOWN = 100
-EVENT_KINDS = ("conversation.assigned", "conversation.status", *explaining.DETACHING)
+EVENT_KINDS = ("conversation.assigned", "conversation.status", "message.read", *explaining.DETACHING)
 _DEFERRED = ("html", "search_vector", "references", "in_reply_to", "calendar", "outbound__content")
 _HAS_HTML = Case(When(html="", then=Value(False)), default=Value(True), output_field=BooleanField())
 # How many elements begin a line of their own, in as much of the HTML as could be seen without scrolling.
@@ -258,10 +258,16 @@ def _delivery(fate: OutboundRecipient, message: Message) -> Delivery:
         address=fate.address,
         symbol="unchecked" if cancelled else _DELIVERY_SYMBOLS[fate.state],
         label=_("Cancelled") if cancelled else fate.get_state_display(),
-        reason=delivery_reasons.reason(fate.state, fate.status),
+        reason=delivery_reasons.reason(fate.state, fate.status, waiting=_waits_for_the_relay(message)),
         reply=visible_controls(fate.reply),
         at=fate.updated_at,
     )
+
+
+def _waits_for_the_relay(message: Message) -> bool:
+    """Whether the mail was due and could not even be tried: then its row tells what the relay said."""
+    mail = message.outbound
+    return mail is not None and mail.state == OutboundMail.State.QUEUED and bool(mail.last_reply)
 
 
 def _attachments(messages: Sequence[Message]) -> dict[int, list[Attachment]]:
@@ -288,6 +294,9 @@ def _act(event: Event, people: dict[int, User]) -> Act:
     actor = event.actor.display_name if event.actor else _("The service")
     if event.kind == "conversation.assigned":
         return Act(event.at, _assigned(event, actor, people.get(event.data.get("to") or 0)), "user-round")
+    if event.kind == "message.read":
+        reader = visible_controls(event.data.get("by", "")) or _("The recipient")
+        return Act(event.at, _("%(person)s has read the answer") % {"person": reader}, "mail-open")
     if event.kind in explaining.DETACHING:
         return Act(event.at, explaining.detached(event.kind, actor, event.data["number"]), "split")
     return Act(

@@ -28,10 +28,10 @@ from whitelabel import outbox_queue, postfix_log
 from whitelabel.models import OutboundMail, OutboundRecipient
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-MAILS = 3000
+MAILS = 6000
 KILLS_PER_MAIL = 1 / 100
 LEASE_SECONDS = 3
-PATIENCE_SECONDS = 400
+PATIENCE_SECONDS = 500
 
 
 class Workers:
@@ -109,7 +109,7 @@ def drain(running: Workers) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(500)
+@pytest.mark.timeout(600)
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("can_be_asked", [True, False])
 def test_killed_workers_lose_nothing_and_send_twice_only_where_the_relay_cannot_be_asked(

@@ -29,3 +29,10 @@ def test_a_status_code_becomes_a_sentence(state: str, status: str, says: str) ->
 @pytest.mark.parametrize("state", ["queued", "sent"])
 def test_what_is_on_its_way_needs_no_reason(state: str) -> None:
     assert reason(state, "2.0.0") == ""
+
+
+def test_a_mail_that_could_not_even_be_tried_says_that_it_is_our_server() -> None:
+    with translation.override("en"):
+        assert "Our own mail server" in reason("queued", "", waiting=True)
+        assert reason("queued", "") == ""
+        assert reason("sent", "2.0.0", waiting=True) == ""

@@ -1,5 +1,6 @@
 """The page /components/: every part of the interface in all its states, with how to use it. Local mode only."""
 
+import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import SimpleNamespace
@@ -26,23 +27,51 @@ DKIM_VALUE = (
 class ExampleForm(forms.Form):
     """One field of each kind."""
 
-    name = forms.CharField(label=gettext_lazy("Name of the inbox"), initial="Jobb", help_text=gettext_lazy("Shown to your colleagues, and as sender name."))
+    name = forms.CharField(
+        label=gettext_lazy("Name of the inbox"),
+        initial="Jobb",
+        help_text=gettext_lazy("Shown to your colleagues, and as sender name."),
+    )
     address = forms.CharField(label=gettext_lazy("E-mail address"), initial="jobb")
     language = forms.ChoiceField(label=gettext_lazy("Language"), choices=[("sv", "Svenska"), ("en", "English")])
-    signature = forms.CharField(label=gettext_lazy("Signature"), widget=forms.Textarea(attrs={"rows": 3}), required=False, initial="Vänliga hälsningar\nLillestads kommun")
-    receipt = forms.BooleanField(label=gettext_lazy("Send a receipt for new mail"), required=False, initial=True, help_text=gettext_lazy("Only for the first mail of a conversation."))
-    alarm = forms.BooleanField(label=gettext_lazy("Tell me when no mail arrives"), required=False, initial=True, help_text=gettext_lazy("By e-mail, when the inbox is silent for longer than usual."))
-    sort = forms.ChoiceField(label=gettext_lazy("Order"), choices=[("oldest", gettext_lazy("Oldest first")), ("latest", gettext_lazy("Latest activity"))], widget=forms.RadioSelect, initial="oldest")
+    signature = forms.CharField(
+        label=gettext_lazy("Signature"),
+        widget=forms.Textarea(attrs={"rows": 3}),
+        required=False,
+        initial="Vänliga hälsningar\nLillestads kommun",
+    )
+    receipt = forms.BooleanField(
+        label=gettext_lazy("Send a receipt for new mail"),
+        required=False,
+        initial=True,
+        help_text=gettext_lazy("Only for the first mail of a conversation."),
+    )
+    alarm = forms.BooleanField(
+        label=gettext_lazy("Tell me when no mail arrives"),
+        required=False,
+        initial=True,
+        help_text=gettext_lazy("By e-mail, when the inbox is silent for longer than usual."),
+    )
+    sort = forms.ChoiceField(
+        label=gettext_lazy("Order"),
+        choices=[("oldest", gettext_lazy("Oldest first")), ("latest", gettext_lazy("Latest activity"))],
+        widget=forms.RadioSelect,
+        initial="oldest",
+    )
 
 
 class WrongForm(forms.Form):
     """A field with an error that says what to do."""
 
-    address = forms.CharField(label=gettext_lazy("E-mail address"), help_text=gettext_lazy("The address your customers write to."))
+    address = forms.CharField(
+        label=gettext_lazy("E-mail address"), help_text=gettext_lazy("The address your customers write to.")
+    )
 
     def clean_address(self) -> str:
         """Refuse everything: the error is what is shown."""
-        raise forms.ValidationError(_("“jobb@lillestad” is not a complete address: the part after @ has no dot. Write it as jobb@lillestad.se."))
+        raise forms.ValidationError(
+            _("“jobb@lillestad” is not a complete address: the part after @ has no dot. Write it as jobb@lillestad.se.")
+        )
 
 
 @dataclass(frozen=True)
@@ -58,12 +87,62 @@ class StateRow:
 def _rows(now: datetime) -> list[dict[str, Any]]:
     common = {"inbox": "", "tags": [], "attachments": False, "notes": 0, "assignee": "", "promise": "", "url": "#rows"}
     examples = [
-        {"sender": "Barbro Lindström", "subject": "Fråga om ansökan som undersköterska", "text": "Hej! Jag såg er annons och undrar om det går att söka tjänsten på deltid.", "at": now - timedelta(minutes=4), "unread": True, "new": True},
-        {"sender": "Jonas Ek", "subject": "Komplettering av betyg", "text": "Här kommer betyget som saknades i min ansökan.", "at": now - timedelta(hours=2), "attachments": True, "assignee": "Anna Berg", "tags": ["Komplettering", "Vikarie", "Sommar"], "notes": 2, "current": True},
-        {"sender": "Familjen Öström-Zetterqvist på Norra Åsgatan", "subject": "Angående uppsägning av plats på förskolan Ängslyckan från och med augusti månad", "text": "Vi flyttar i sommar.", "at": now - timedelta(days=2), "unread": True, "promise": "wrong", "promise_text": _("The promised time has passed"), "inbox": "Barn- och utbildning"},
-        {"sender": "Rektor Håkansson", "subject": "Intervju på torsdag", "text": "Passar klockan tio?", "at": now - timedelta(days=3), "promise": "waiting", "promise_text": _("Promised within 1 h"), "assignee": "Mikael Sund", "writer": "Anna", "priority": "highest"},
-        {"sender": "noreply@forening.example", "subject": "Vinn en resa", "text": "Klicka här", "at": now - timedelta(days=40), "spam": True, "selected": True},
-        {"sender": "Lena Holm", "subject": "SV: Tack för din ansökan", "text": "Adressen finns inte", "at": now - timedelta(days=400), "bounced": True, "assignee": "Anna Berg"},
+        {
+            "sender": "Barbro Lindström",
+            "subject": "Fråga om ansökan som undersköterska",
+            "text": "Hej! Jag såg er annons och undrar om det går att söka tjänsten på deltid.",
+            "at": now - timedelta(minutes=4),
+            "unread": True,
+            "new": True,
+        },
+        {
+            "sender": "Jonas Ek",
+            "subject": "Komplettering av betyg",
+            "text": "Här kommer betyget som saknades i min ansökan.",
+            "at": now - timedelta(hours=2),
+            "attachments": True,
+            "assignee": "Anna Berg",
+            "tags": ["Komplettering", "Vikarie", "Sommar"],
+            "notes": 2,
+            "current": True,
+        },
+        {
+            "sender": "Familjen Öström-Zetterqvist på Norra Åsgatan",
+            "subject": "Angående uppsägning av plats på förskolan Ängslyckan från och med augusti månad",
+            "text": "Vi flyttar i sommar.",
+            "at": now - timedelta(days=2),
+            "unread": True,
+            "promise": "wrong",
+            "promise_text": _("The promised time has passed"),
+            "inbox": "Barn- och utbildning",
+        },
+        {
+            "sender": "Rektor Håkansson",
+            "subject": "Intervju på torsdag",
+            "text": "Passar klockan tio?",
+            "at": now - timedelta(days=3),
+            "promise": "waiting",
+            "promise_text": _("Promised within 1 h"),
+            "assignee": "Mikael Sund",
+            "writer": "Anna",
+            "priority": "highest",
+        },
+        {
+            "sender": "noreply@forening.example",
+            "subject": "Vinn en resa",
+            "text": "Klicka här",
+            "at": now - timedelta(days=40),
+            "spam": True,
+            "selected": True,
+        },
+        {
+            "sender": "Lena Holm",
+            "subject": "SV: Tack för din ansökan",
+            "text": "Adressen finns inte",
+            "at": now - timedelta(days=400),
+            "bounced": True,
+            "assignee": "Anna Berg",
+        },
     ]
     return [{**common, "id": number, **example} for number, example in enumerate(examples, start=1)]
 
@@ -71,17 +150,37 @@ def _rows(now: datetime) -> list[dict[str, Any]]:
 def _state_rows() -> list[StateRow]:
     return [
         StateRow("right", "TXT mgeu.lillestad.se", _("Right since 12/3 10:44"), ""),
-        StateRow("waiting", "MX mgeu.lillestad.se", _("Not found yet (checked 10:42)"), _("New records are often visible within an hour, sometimes only after a day.")),
-        StateRow("wrong", "TXT k1._domainkey.mgeu.lillestad.se", _("Wrong value"), _("The value lies at mgeu.lillestad.se.lillestad.se: remove the domain from the Name field.")),
+        StateRow(
+            "waiting",
+            "MX mgeu.lillestad.se",
+            _("Not found yet (checked 10:42)"),
+            _("New records are often visible within an hour, sometimes only after a day."),
+        ),
+        StateRow(
+            "wrong",
+            "TXT k1._domainkey.mgeu.lillestad.se",
+            _("Wrong value"),
+            _("The value lies at mgeu.lillestad.se.lillestad.se: remove the domain from the Name field."),
+        ),
         StateRow("unchecked", "TXT _kundomail.lillestad.se", _("Not checked"), ""),
-        StateRow("unasked", "TXT k2._domainkey.mgeu.lillestad.se", _("Could not ask"), _("The name servers of lillestad.se did not answer. The last known state is kept.")),
+        StateRow(
+            "unasked",
+            "TXT k2._domainkey.mgeu.lillestad.se",
+            _("Could not ask"),
+            _("The name servers of lillestad.se did not answer. The last known state is kept."),
+        ),
     ]
 
 
 def _events(now: datetime) -> list[dict[str, Any]]:
     return [
         {"kind": "right", "title": _("Test mail sent to jobb@lillestad.se"), "time_text": "10:42:07"},
-        {"kind": "right", "title": _("Arrived after 4 s"), "text": "SRS0=hHk2=LillEstad.se@outlook.com", "time_text": "10:42:11"},
+        {
+            "kind": "right",
+            "title": _("Arrived after 4 s"),
+            "text": "SRS0=hHk2=LillEstad.se@outlook.com",
+            "time_text": "10:42:11",
+        },
         {"kind": "waiting", "title": _("Waiting for the filing"), "at": now - timedelta(minutes=1)},
         {"kind": "unchecked", "title": _("Visible in the dashboard")},
     ]
@@ -104,7 +203,13 @@ def _context() -> dict[str, Any]:
         "state_rows": _state_rows(),
         "rows": _rows(now),
         "events": _events(now),
-        "moments": [now, now - timedelta(minutes=4), now - timedelta(hours=3), now - timedelta(days=3), now - timedelta(days=400)],
+        "moments": [
+            now,
+            now - timedelta(minutes=4),
+            now - timedelta(hours=3),
+            now - timedelta(days=3),
+            now - timedelta(days=400),
+        ],
         "tabs": [
             SimpleNamespace(url="#tabs", label=_("Receive"), current=True, count=0),
             SimpleNamespace(url="#tabs", label=_("Send"), current=False, count=2),
@@ -131,7 +236,7 @@ def undone(request: HttpRequest) -> HttpResponse:
     if not settings.LOCAL:
         raise Http404
     response = HttpResponse(status=204)
-    response["HX-Trigger"] = '{"toast": {"text": "%s"}}' % _("Undone")
+    response["HX-Trigger"] = json.dumps({"toast": {"text": _("Undone")}})
     return response
 
 
@@ -157,4 +262,6 @@ def work_example(request: HttpRequest) -> HttpResponse:
         ],
     }  # fmt: skip
     pane = request.GET.get("pane", "conversation")
-    return render(request, "components/work_page.html", {"nav": nav, "rows": rows * 3, "pane": pane, "show_panel": True})
+    return render(
+        request, "components/work_page.html", {"nav": nav, "rows": rows * 3, "pane": pane, "show_panel": True}
+    )

@@ -22,8 +22,10 @@ def exact(value: datetime) -> str:
 
 
 def _date(local: datetime, now: datetime) -> str:
-    return date_format(local, "j M" if local.year == now.year else "j M Y").lower() if _is_swedish() else date_format(
-        local, "j M" if local.year == now.year else "j M Y"
+    return (
+        date_format(local, "j M" if local.year == now.year else "j M Y").lower()
+        if _is_swedish()
+        else date_format(local, "j M" if local.year == now.year else "j M Y")
     )
 
 

@@ -16,7 +16,7 @@ from inboxes.sample_mail import send_sample
 from organizations.models import Event
 from organizations.permissions import admin_required
 from organizations.requests import MemberRequest
-from whitelabel import activation, claims, links, record_export, schedule
+from whitelabel import activation, approvals, claims, links, record_export, rotation, schedule
 from whitelabel.diagnosis import vendors
 from whitelabel.models import SenderAddress, SenderDomain
 from whitelabel.presenting import event_text, records_page
@@ -108,6 +108,43 @@ def dns_host(request: MemberRequest, organization_slug: str, inbox: int) -> Http
 
 @require_POST
 @admin_required
+def rotate(request: MemberRequest, organization_slug: str, inbox: int) -> HttpResponse:
+    """Replace the signing key, or give up a replacement that waits for IT."""
+    found, claim = _claimed(inbox)
+    try:
+        if request.POST.get("cancel"):
+            rotation.cancel(claim, actor=request.user)
+        else:
+            rotation.start(claim, actor=request.user)
+    except rotation.RotationRefused as refused:
+        messages.error(request, str(refused))
+    return redirect("inboxes:sender", organization_slug, found.pk)
+
+
+@require_POST
+@admin_required
+def restart(request: MemberRequest, organization_slug: str, inbox: int) -> HttpResponse:
+    """Begin again with a lapsed domain: new token, new keys, new records."""
+    found, claim = _claimed(inbox)
+    try:
+        claims.restart(claim, actor=request.user)
+    except claims.ClaimRefused as refused:
+        messages.error(request, str(refused))
+    return redirect("inboxes:sender", organization_slug, found.pk)
+
+
+@require_POST
+@admin_required
+def answer(request: MemberRequest, organization_slug: str, inbox: int, pk: int) -> HttpResponse:
+    """Approve or deny another organization on the domain."""
+    found, claim = _claimed(inbox)
+    if not approvals.decide(claim, pk, approve=request.POST.get("answer") == "approve", actor=request.user):
+        messages.info(request, _("The question has been answered already, or the time to answer is over."))
+    return redirect("inboxes:sender", organization_slug, found.pk)
+
+
+@require_POST
+@admin_required
 def test_mail(request: MemberRequest, organization_slug: str, inbox: int) -> HttpResponse:
     """Send a test mail to oneself, under the name that mail of the inbox has now."""
     found = get_object_or_404(Inbox, pk=inbox)
@@ -169,6 +206,7 @@ def _context(request: MemberRequest, inbox: Inbox, claim: SenderDomain | None) -
         "failure": activation.failure_text(own) if own else "",
         "shared": list(shared),
         "links": links.open_links(claim) if claim else [],
+        "asked": [(row, approvals.notice_ends(row)) for row in approvals.open_approvals(claim)] if claim else [],
         "dns_hosts": vendors.dns_hosts(),
         "history": _history(claim, own),
         "may_edit": request.membership.is_admin,

@@ -20,12 +20,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from organizations.models import User, record
-from whitelabel import claims, dmarc, effects, identity, signing
+from whitelabel import approvals, claims, dmarc, effects, identity, signing
 from whitelabel.diagnosis.dmarc_row import published
 from whitelabel.mime import Letter, build
 from whitelabel.mime_headers import Mailbox
 from whitelabel.models import SenderAddress, SenderDomain
-from whitelabel.presenting import waiting_text
+from whitelabel.presenting import consent_text, waiting_text
 from whitelabel.readiness import caches_until, is_agreed, is_ready
 from whitelabel.survey.values import Outcome, Question, Survey
 
@@ -50,6 +50,10 @@ FAILURES = {
     "cached": gettext_noop(
         "Nothing was changed: your nameservers are right, but others still remember the old answer. Try again in a while."
     ),
+    "rotation": gettext_noop("Nothing was changed: a signing key is being replaced. Activate when that is done."),
+    "consent": gettext_noop(
+        "Nothing was changed: another organization began to send as this domain at the same time. Its admins have been asked."
+    ),
     "elsewhere": gettext_noop(
         "Nothing was changed: the address is already sent from by another organization. Write to %(support)s."
     ),
@@ -60,11 +64,16 @@ class ActivationRefused(ValueError):
     """The request cannot even be made; the text says why, in the user's language."""
 
 
+class NeedsConsent(ActivationRefused):
+    """Another organization sends as the domain. It has been asked: the transaction must be kept."""
+
+
 def request(claim: SenderDomain, address: str, *, actor: User, record_version: int) -> SenderAddress:
     """Ask for activation of an inbox's address. Idempotent. Raises ActivationRefused with a reason for people.
 
     `record_version` is the one the page showed: records may have been replaced since. Call inside the organization's scope.
     """
+    approvals.lock_domain(claim.domain)
     claim = SenderDomain.objects.select_for_update().get(pk=claim.pk)
     sender, _made = SenderAddress.objects.select_for_update().get_or_create(
         address=address, defaults={"sender_domain": claim}
@@ -73,12 +82,18 @@ def request(claim: SenderDomain, address: str, *, actor: User, record_version: i
         return sender
     if claim.record_version != record_version:
         raise ActivationRefused(_("The records were replaced meanwhile. Look at the list again."))
+    if claim.rotation_selector:
+        raise ActivationRefused(
+            _("A signing key is being replaced. Activate when that is done, or cancel the replacement.")
+        )
     if not is_ready(claim.verdicts):
         raise ActivationRefused(_("All required records must be right first."))
     if waiting := waiting_text(claim):
         raise ActivationRefused(waiting)
     if claim.state not in MAY_ACTIVATE:
         raise ActivationRefused(_("All required records must be right first."))
+    if objection := consent_text(approvals.consent_for(claim, timezone.now())):
+        raise NeedsConsent(objection)
     sender.requested_at = timezone.now()
     sender.requested_by = actor
     sender.requested_seq = claim.check_seq
@@ -92,7 +107,8 @@ def request(claim: SenderDomain, address: str, *, actor: User, record_version: i
 
 
 def finish_requested(claim: SenderDomain, survey: Survey, egress: Mapping[str, str]) -> None:
-    """Decide every request that is older than this check. Call with the claim locked, right after the check is stored.
+    """Decide every request that is older than this check. Call with the domain (approvals.lock_domain) and the claim
+    locked, right after the check is stored.
 
     `egress` is the SPF result of every address our mail leaves from (`whitelabel.spf_probe`).
     """
@@ -126,6 +142,8 @@ def _decide(claim: SenderDomain, sender: SenderAddress, survey: Survey, egress: 
 
 def _objection(claim: SenderDomain, evidence: Mapping[str, Any]) -> str:
     """Why the address must not be activated, as a key of FAILURES; "" for no reason."""
+    if claim.rotation_selector:
+        return "rotation"
     if not evidence or not is_agreed(claim):
         return "not_right"
     if evidence["dkim"] != "pass":
@@ -134,7 +152,9 @@ def _objection(claim: SenderDomain, evidence: Mapping[str, Any]) -> str:
         return "spf"
     if evidence["dmarc"]["refused"]:
         return "dmarc"
-    return "cached" if caches_until(claim, timezone.now()) else ""
+    if caches_until(claim, timezone.now()):
+        return "cached"
+    return "" if approvals.consent_for(claim, timezone.now()).standing == approvals.Standing.FREE else "consent"
 
 
 def _evidence(claim: SenderDomain, sender: SenderAddress, survey: Survey, egress: Mapping[str, str]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from organizations import scope
-from whitelabel import activation, claims, links, schedule, spf_probe
+from whitelabel import activation, approvals, claims, domain_rules, label_test, links, schedule, spf_probe
 from whitelabel.diagnosis.judging import diagnose
 from whitelabel.diagnosis.values import Context, Verdict
 from whitelabel.models import SenderAddress, SenderDomain
@@ -51,12 +51,60 @@ class Checked:
 
 def check_due() -> int:
     """Check every domain that is due; returns how many were checked."""
-    prepared = [_prepare(due) for due in schedule.take_due(settings.SENDER_CHECK_BATCH)]
-    if not prepared:
+    due = schedule.take_due(settings.SENDER_CHECK_BATCH)
+    if not due:
         return 0
-    for checked in asyncio.run(_ask_all(prepared)):
+    _choose_labels([untested for check in due if (untested := _untested(check))])
+    for checked in asyncio.run(_ask_all([_prepare(check) for check in due])):
         _keep(checked)
-    return len(prepared)
+    approvals.tell_new()
+    return len(due)
+
+
+@dataclass(frozen=True)
+class Untested:
+    """A claim whose subdomain nobody has looked at yet."""
+
+    due: DueCheck
+    domain: str
+    token: str
+    labels: tuple[str, ...]
+
+
+def _untested(due: DueCheck) -> Untested | None:
+    with scope.organization(due.organization_id):
+        claim = SenderDomain.objects.get(pk=due.claim_id)
+        if claim.label_frozen_at or claim.label_finding.get("code") in label_test.USABLE:
+            return None
+        with scope.queue():
+            others = SenderDomain.queue.filter(domain=claim.domain).exclude(pk=claim.pk)
+            used = set(others.values_list("label", flat=True))
+        wanted = dict.fromkeys((claim.label, *domain_rules.labels()))
+        return Untested(due, claim.domain, claim.token, tuple(label for label in wanted if label not in used))
+
+
+def _choose_labels(untested: Sequence[Untested]) -> None:
+    """Find a free subdomain for claims that are new, before their records are shown."""
+    if not untested:
+        return
+    for claim_id, organization_id, finding in asyncio.run(_look_all(untested)):
+        with scope.organization(organization_id):
+            claim = SenderDomain.objects.select_for_update().get(pk=claim_id)
+            claims.note_label(claim, finding.label, finding.as_json())
+
+
+async def _look_all(untested: Sequence[Untested]) -> list[tuple[int, int, label_test.LabelFinding]]:
+    limits = SurveySettings.from_django(settings)
+    async with Transport(limits, process_memory(limits)) as transport:
+        looks = (
+            label_test.choose_label(u.labels, u.domain, u.token, settings.MAIL_DOMAIN, transport) for u in untested
+        )
+        found = await asyncio.gather(*looks, return_exceptions=True)
+    for new, finding in zip(untested, found, strict=True):
+        if isinstance(finding, BaseException):
+            log.error("the label test of sender domain %s failed", new.due.claim_id, exc_info=finding)
+    pairs = zip(untested, found, strict=True)
+    return [(u.due.claim_id, u.due.organization_id, f) for u, f in pairs if isinstance(f, label_test.LabelFinding)]
 
 
 def _prepare(due: DueCheck) -> Prepared:
@@ -106,10 +154,13 @@ async def _egress(check: Prepared, survey: Survey, limits: SurveySettings, trans
 def _keep(checked: Checked) -> None:
     due = checked.prepared.due
     with scope.organization(due.organization_id):
+        approvals.lock_domain(checked.prepared.domain)  # always before the claim's row: see approvals
         # A slow check must never overwrite what a newer one found.
         claim = SenderDomain.objects.select_for_update().filter(pk=due.claim_id, check_seq=due.seq).first()
         if claim is None:
             return
         names = [server.name for server in checked.survey.cut.servers]
         claims.record_check(claim, checked.verdicts, nameservers=sorted(set(names)), now=timezone.now())
+        if claim.state == SenderDomain.State.READY:
+            approvals.consent_for(claim, timezone.now())  # ask the others as soon as control is shown
         activation.finish_requested(claim, checked.survey, checked.egress)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import base64
 import secrets
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -24,7 +25,7 @@ from django.utils.translation import gettext as _
 
 from organizations import wakeups
 from organizations.models import User, record
-from whitelabel import keys, notices, schedule
+from whitelabel import domain_rules, keys, notices, rotation, schedule
 from whitelabel.diagnosis.values import Finding, Verdict
 from whitelabel.models import DkimKey, SenderAddress, SenderDomain
 from whitelabel.readiness import is_agreed, is_ready, longest_wait
@@ -33,7 +34,6 @@ from whitelabel.survey.zone import registrable_domain
 
 State = SenderDomain.State
 
-SELECTORS = ("k1", "k2")
 TOKEN_OCTETS = 16
 IN_USE = (State.ACTIVE, State.DEGRADED)
 LAPSED_CODES = frozenset({"zone_gone"})
@@ -55,7 +55,9 @@ def start(domain: str, *, actor: User | None) -> SenderDomain:
     existing = SenderDomain.objects.filter(domain=domain).first()
     if existing is not None:
         return existing
-    if SenderDomain.objects.count() >= settings.SENDER_DOMAINS_MOST:
+    if refusal := domain_rules.refusal(domain):
+        raise ClaimRefused(refusal)
+    if SenderDomain.objects.exclude(state=State.LAPSED).count() >= settings.SENDER_DOMAINS_MOST:
         text = _(
             "You have %(count)s sender domains, which is as many as there can be. Write to %(support)s to have more."
         )
@@ -65,12 +67,12 @@ def start(domain: str, *, actor: User | None) -> SenderDomain:
             claim = SenderDomain.objects.create(
                 domain=domain,
                 registrable=registrable_domain(domain),
-                label=settings.SENDER_SUBDOMAIN_LABEL,
+                label=domain_rules.labels()[0],
                 token=new_token(),
                 created_by=actor,
                 next_check_at=timezone.now(),
             )
-            for selector in SELECTORS:
+            for selector in keys.SELECTORS:
                 keys.create(claim, selector)
     except IntegrityError:  # two admins opened the page at once
         return SenderDomain.objects.get(domain=domain)
@@ -97,7 +99,9 @@ def facts(claim: SenderDomain) -> ClaimFacts:
 
 def records_of(claim: SenderDomain) -> tuple[ExpectedRecord, ...]:
     """The records IT staff should publish, in the order they are shown. The exact-domain keys come when DMARC needs them."""
-    return expected_records(facts(claim), exact_domain=needs_exact_domain(claim))
+    expected = expected_records(facts(claim), exact_domain=needs_exact_domain(claim))
+    awaited = (f"dkim-{claim.rotation_selector}", f"exact-{claim.rotation_selector}")
+    return tuple(replace(row, required=False) if row.key in awaited else row for row in expected)
 
 
 def history(claim: SenderDomain) -> dict[str, str]:
@@ -125,11 +129,14 @@ def record_check(
     before, bad_before = claim.state, claim.bad_since
     previous = {v["key"]: v for v in claim.verdicts}
     claim.verdicts = [_stored(verdict, previous.get(verdict.record.key), now) for verdict in verdicts]
-    claim.nameservers = list(nameservers)
+    nameservers_before, claim.nameservers = claim.nameservers, list(nameservers) or claim.nameservers
     claim.checked_at = now
+    if any(verdict.record.required and verdict.state.right for verdict in verdicts):
+        claim.label_frozen_at = claim.label_frozen_at or now
     claim.checks_done += 1
     _note_readiness(claim, now)
-    _move(claim, verdicts, now)
+    _move(claim, verdicts, nameservers_before, now)
+    rotation.step(claim, now)
     claim.lease_until = None
     claim.next_check_at = schedule.next_check(claim, now)
     if claim.next_check_at is None and claim.state == State.PENDING:
@@ -142,6 +149,56 @@ def record_check(
         notices.tell_admins(claim, what)
     announce(claim)
     return claim
+
+
+def lapse(claim: SenderDomain, now: datetime) -> None:
+    """End the claim at once: token and keys are never valid again, and nothing is sent as the domain. Saves no fields
+    but those of keys and addresses; `claim` is locked and saved by the caller."""
+    claim.state = State.LAPSED
+    claim.former_tokens = [*claim.former_tokens, [claim.token, timezone.localtime(now).isoformat()]]
+    claim.token = new_token()
+    claim.ready_since = claim.bad_since = None
+    claim.rotation_selector = claim.previous_selector = ""
+    claim.rotation_seen_at = claim.rotation_due_at = None
+    keys.retire(claim, now=now)
+    SenderAddress.objects.filter(sender_domain=claim).update(
+        activated_at=None, activated_by=None, requested_at=None, failure=""
+    )
+
+
+def restart(claim: SenderDomain, *, actor: User) -> SenderDomain:
+    """A lapsed domain is back: ask for new records, with a new token and new keys. Call inside the organization's scope.
+
+    Raises ClaimRefused when the claim has not lapsed.
+    """
+    claim = SenderDomain.objects.select_for_update().get(pk=claim.pk)
+    if claim.state != State.LAPSED:
+        raise ClaimRefused(_("The claim is in use; there is nothing to start again."))
+    now = timezone.now()
+    for selector in keys.SELECTORS:
+        keys.create(claim, selector)
+    claim.state, claim.active_selector = State.PENDING, keys.SELECTORS[0]
+    claim.verdicts, claim.nameservers = [], []
+    claim.label_frozen_at, claim.checks_done = None, 0
+    claim.created_at = claim.next_check_at = now
+    claim.renew_records(now)
+    claim.save()
+    record("sender_domain.restarted", claim, actor=actor)
+    announce(claim)
+    return claim
+
+
+def note_label(claim: SenderDomain, label: str, finding: dict[str, Any]) -> None:
+    """Keep what the label test found; another label than before means other records. `claim` is locked."""
+    if claim.label_frozen_at is not None:
+        return
+    if claim.label != label:
+        record("sender_domain.label", claim, before=claim.label, after=label)
+        claim.label = label
+        claim.renew_records(timezone.now())
+    claim.label_finding = finding
+    claim.save(update_fields=["label", "label_finding", "record_version", "records_changed_at"])
+    announce(claim)
 
 
 def deactivate(address: SenderAddress, *, actor: User) -> None:
@@ -179,9 +236,9 @@ def _news(claim: SenderDomain, before: str, *, was_bad: bool, previous: dict[str
         yield "dmarc"
 
 
-def _move(claim: SenderDomain, verdicts: Sequence[Verdict], now: datetime) -> None:
-    if any(verdict.code in LAPSED_CODES and verdict.definite_bad for verdict in verdicts):
-        claim.state = State.LAPSED
+def _move(claim: SenderDomain, verdicts: Sequence[Verdict], nameservers_before: Sequence[str], now: datetime) -> None:
+    if claim.label_frozen_at and _is_lost(verdicts, nameservers_before, claim.nameservers):
+        lapse(claim, now)
         return
     if claim.state in IN_USE:
         _guard(claim, verdicts, is_ready(claim.verdicts), now)
@@ -189,6 +246,14 @@ def _move(claim: SenderDomain, verdicts: Sequence[Verdict], now: datetime) -> No
         claim.state = State.READY if is_agreed(claim) else State.PENDING
     elif claim.state == State.SUSPENDED and is_agreed(claim):
         claim.state = State.ACTIVE
+
+
+def _is_lost(verdicts: Sequence[Verdict], before: Sequence[str], after: Sequence[str]) -> bool:
+    """Whether the domain is gone, or in other hands: other nameservers throughout, and nothing of ours left on them."""
+    if any(verdict.code in LAPSED_CODES and verdict.definite_bad for verdict in verdicts):
+        return True
+    replaced = bool(before and after) and not set(before) & set(after)
+    return replaced and all(verdict.definite_bad for verdict in verdicts if verdict.record.required)
 
 
 def _note_readiness(claim: SenderDomain, now: datetime) -> None:
@@ -201,7 +266,7 @@ def _note_readiness(claim: SenderDomain, now: datetime) -> None:
 
 def _guard(claim: SenderDomain, verdicts: Sequence[Verdict], ready: bool, now: datetime) -> None:
     """After activation only what the customer's own servers clearly say counts, and only when they say it twice."""
-    bad = any(verdict.record.required and verdict.definite_bad for verdict in verdicts)
+    bad = any(v.record.required and v.definite_bad and not rotation.is_awaited(claim, v.record.key) for v in verdicts)
     if not bad:
         claim.bad_since = None
         claim.state = State.ACTIVE if ready else claim.state

@@ -105,14 +105,13 @@ def _service_signing(pair: keys.KeyPair, domain: str, selector: str) -> SigningK
 
 def signing_key(claim: SenderDomain) -> SigningKey | None:
     """The claim's active key under the name whose record is right: the exact domain if published, else the subdomain."""
-    in_use = list(DkimKey.objects.filter(sender_domain=claim, retired_at=None).order_by("selector"))
-    for position, key in enumerate(in_use):
-        if key.selector != claim.active_selector:
-            continue
-        if _verdict(claim, f"exact-{key.selector}").get("state") in RIGHT:
-            return SigningKey(claim.domain, records.exact_selector(claim.token, position), key.private_key)
-        if not _any_wrong(claim, (f"dkim-{key.selector}",)):
-            return SigningKey(claim.subdomain, key.selector, key.private_key)
+    key = DkimKey.objects.filter(sender_domain=claim, selector=claim.active_selector, retired_at=None).first()
+    if key is None:
+        return None
+    if _verdict(claim, f"exact-{key.selector}").get("state") in RIGHT:
+        return SigningKey(claim.domain, records.exact_selector(claim.token, key.selector), key.private_key)
+    if not _any_wrong(claim, (f"dkim-{key.selector}",)):
+        return SigningKey(claim.subdomain, key.selector, key.private_key)
     return None
 
 

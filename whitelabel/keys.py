@@ -10,6 +10,7 @@ import base64
 import contextlib
 import os
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 
@@ -55,6 +56,13 @@ def create(sender_domain: SenderDomain, selector: str) -> DkimKey:
         public_key=pair.public_key,
         private_key=encrypt(pair.private_pem),
     )
+
+
+def retire(sender_domain: SenderDomain, *, now: datetime, selector: str = "") -> None:
+    """End the keys of a claim, or the one under a selector: the private half is destroyed, the public one kept as history."""
+    in_use = DkimKey.objects.filter(sender_domain=sender_domain, retired_at=None)
+    chosen = in_use.filter(selector=selector) if selector else in_use
+    chosen.update(retired_at=now, private_key="")
 
 
 def encrypt(private_pem: bytes) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import ClassVar
 
 from django.conf import settings
@@ -33,9 +34,25 @@ class SenderDomain(TenantModel):
     domain = models.CharField(max_length=253, help_text="A-label form, lower case")
     registrable = models.CharField(max_length=253, blank=True, help_text="the registered domain it belongs to")
     label = models.CharField(max_length=63, help_text="subdomain label, for example mgeu")
+    label_finding = models.JSONField(
+        default=dict, help_text="what stands at the label, see whitelabel.label_test; empty before it was looked at"
+    )
+    label_frozen_at = models.DateTimeField(null=True, help_text="a record was seen: the label stays")
     token = models.CharField(max_length=26, help_text="random 128 bits, base32")
     state = models.CharField(max_length=10, choices=State.choices, default=State.PENDING)
     active_selector = models.CharField(max_length=20, default="k1")
+    rotation_selector = models.CharField(
+        max_length=20,
+        blank=True,
+        help_text="a new key is under this selector and waits to be used; see whitelabel.rotation",
+    )
+    rotation_started_at = models.DateTimeField(null=True)
+    rotation_seen_at = models.DateTimeField(null=True, help_text="the new key has been on every nameserver since")
+    previous_selector = models.CharField(
+        max_length=20, blank=True, help_text="its key is still valid for mail on its way"
+    )
+    rotation_switched_at = models.DateTimeField(null=True)
+    rotation_due_at = models.DateTimeField(null=True, help_text="when the next replacement begins by itself")
     record_version = models.PositiveIntegerField(default=1)
     records_changed_at = models.DateTimeField(default=timezone.now, help_text="when record_version changed")
     former_tokens = models.JSONField(default=list, help_text="[token, ISO date of its end]; never valid again")
@@ -79,6 +96,11 @@ class SenderDomain(TenantModel):
         """The name the records stand under and the return path uses, for example mgeu.lillestad.se."""
         return f"{self.label}.{self.domain}"
 
+    def renew_records(self, now: datetime) -> None:
+        """Note that other records are asked for than before: pages that show the old ones can activate nothing."""
+        self.record_version += 1
+        self.records_changed_at = now
+
 
 class DkimKey(TenantModel):
     """One RSA key pair under one selector of a claim. The private key is encrypted (whitelabel.keys)."""
@@ -103,6 +125,46 @@ class DkimKey(TenantModel):
 
     def __str__(self) -> str:
         return self.selector
+
+
+class DomainApproval(TenantModel):
+    """Another organization has shown control of a domain that this one already sends as, and asks to send too.
+
+    The row belongs to the organization that is asked. A queue table: the asking one writes and reads its own.
+    """
+
+    class Decision(models.TextChoices):
+        """What an admin of the asked organization said; nothing within the notice counts as consent."""
+
+        NONE = "", _("Not decided")
+        APPROVED = "approved", _("Approved")
+        DENIED = "denied", _("Denied")
+
+    sender_domain = TenantForeignKey(SenderDomain, on_delete=models.CASCADE, related_name="approvals", db_index=True)
+    asking_organization = models.ForeignKey(
+        "organizations.Organization", on_delete=models.CASCADE, db_index=True, related_name="+"
+    )
+    asking_claim_id = models.BigIntegerField(help_text="the asking organization's SenderDomain")
+    asking_name = models.CharField(max_length=200, help_text="the asking organization's name, as it is shown")
+    asked_at = models.DateTimeField()
+    told_at = models.DateTimeField(null=True, help_text="the admins were told by mail")
+    decision = models.CharField(max_length=10, choices=Decision.choices, default=Decision.NONE, blank=True)
+    decided_at = models.DateTimeField(null=True)
+    decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+
+    objects = OrganizationManager()
+    queue = QueueManager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["organization", "sender_domain", "asking_claim_id"], name="one_approval_per_claim"
+            )
+        ]
+        indexes: ClassVar = [models.Index(fields=["asking_claim_id"], name="approval_by_asker")]
+
+    def __str__(self) -> str:
+        return f"approval {self.pk}"
 
 
 class RecordsLink(TenantModel):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from django.conf import settings
 from django.core.mail import send_mail
 from django.template.loader import render_to_string
 from django.urls import reverse
-from django.utils import translation
+from django.utils import timezone, translation
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
@@ -23,6 +25,8 @@ SUBJECTS: Mapping[str, str] = {
     "stopped": gettext_noop("The DNS records for %(domain)s were never finished"),
     "lapsed": gettext_noop("%(domain)s no longer exists in DNS"),
     "dmarc": gettext_noop("The DMARC policy of %(domain)s has become stricter"),
+    "rotation": gettext_noop("A new signing key for %(domain)s: one DNS record to replace"),
+    "shared": gettext_noop("%(other)s asks to send as %(domain)s too"),
 }
 TEXTS: Mapping[str, str] = {
     "ready": gettext_noop(
@@ -49,18 +53,35 @@ TEXTS: Mapping[str, str] = {
         "Receivers will reject mail that is not signed with exactly this domain. Two more records are needed; they are on the "
         "page. Your policy can stay as it is."
     ),
+    "rotation": gettext_noop(
+        "Replace the value of the record with %(selector)s in its name by the new one on the page. The other key stays in use "
+        "until the new one has been on all your nameservers for two days. No mail is affected meanwhile."
+    ),
+    "shared": gettext_noop(
+        "%(other)s has shown with records in your DNS that it controls %(domain)s, and wants to send from its own addresses "
+        "there. Your addresses stay yours. Approve or deny it on the page. If nobody objects by %(until)s, it counts as "
+        "approved."
+    ),
 }
 
 
-def tell_admins(claim: SenderDomain, what: str) -> int:
-    """Queue a mail to every admin in their own language; returns how many. Call inside the organization's scope."""
+def tell_admins(claim: SenderDomain, what: str, **values: object) -> int:
+    """Queue a mail to every admin in their own language; returns how many. Call inside the organization's scope.
+
+    `values` fill further places of the text; a moment is written as a date and time.
+    """
     organization = Organization.objects.get(pk=claim.organization_id)
     link = settings.SITE_URL + reverse("inboxes:index", args=[organization.slug])
     admins = Membership.objects.filter(role=Membership.Role.ADMIN, user__is_active=True).select_related("user")
     for membership in admins:
         with translation.override(membership.user.language):
-            subject = _(SUBJECTS[what]) % {"domain": claim.domain}
-            context = {"text": _(TEXTS[what]), "link": link, "SUPPORT_ADDRESS": settings.SUPPORT_ADDRESS}
+            filled = {"domain": claim.domain} | {name: _written(value) for name, value in values.items()}
+            subject = _(SUBJECTS[what]) % filled
+            context = {"text": _(TEXTS[what]) % filled, "link": link, "SUPPORT_ADDRESS": settings.SUPPORT_ADDRESS}
             body = render_to_string("whitelabel/mail/notice.txt", context)
         send_mail(subject, body, None, [membership.user.email])
     return len(admins)
+
+
+def _written(value: object) -> object:
+    return date_format(timezone.localtime(value), "DATETIME_FORMAT") if isinstance(value, datetime) else value

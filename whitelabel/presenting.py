@@ -6,19 +6,21 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, ngettext, pgettext
 
 from organizations.models import Event
-from whitelabel import claims
+from whitelabel import approvals, claims, label_test
 from whitelabel.models import SenderDomain
 from whitelabel.readiness import caches_until, is_agreed, is_ready
 from whitelabel.record_export import display_value
-from whitelabel.records import ExpectedRecord
+from whitelabel.records import ExpectedRecord, unicode_name
 
 State = SenderDomain.State
 
@@ -40,6 +42,15 @@ STANDINGS = {
 EVENTS = {
     "sender_domain.started": gettext_noop("The records were made"),
     "sender_domain.state": gettext_noop("%(before)s → %(after)s"),
+    "sender_domain.label": gettext_noop("The subdomain was changed from %(before)s to %(after)s"),
+    "sender_domain.restarted": gettext_noop("New records were made, with a new token and new keys"),
+    "dkim_key.rotation_started": gettext_noop("A new signing key was made under %(selector)s"),
+    "dkim_key.rotation_cancelled": gettext_noop("The replacement of the signing key was cancelled"),
+    "dkim_key.switched": gettext_noop("Mail is signed with %(after)s instead of %(before)s"),
+    "dkim_key.revoked": gettext_noop("The old signing key %(selector)s was destroyed"),
+    "domain_approval.asked": gettext_noop("%(organization)s asked to send as the domain too"),
+    "domain_approval.approved": gettext_noop("%(organization)s may send as the domain too"),
+    "domain_approval.denied": gettext_noop("%(organization)s may not send as the domain"),
     "sender_address.activation_requested": gettext_noop("Activation of %(address)s was asked for"),
     "sender_address.activated": gettext_noop("%(address)s was activated"),
     "sender_address.activation_failed": gettext_noop("Activation of %(address)s changed nothing"),
@@ -97,7 +108,15 @@ class RecordsPage:
     required: int
     ready: bool
     waiting: str
+    label_note: str
+    rotation: str
     digest: str
+
+    @property
+    def shows_records(self) -> bool:
+        """Whether the subdomain was looked at and the claim lives: only then are records to be published."""
+        code = self.claim.label_finding.get("code", "")
+        return code not in ("", label_test.TAKEN) and self.claim.state != State.LAPSED
 
     @property
     def may_activate(self) -> bool:
@@ -113,8 +132,14 @@ def records_page(claim: SenderDomain) -> RecordsPage:
     required = [row for row in rows if row.required]
     remaining = sum(row.symbol != "right" for row in required)
     ready = is_ready(claim.verdicts)
-    waiting = waiting_text(claim) if ready else ""
-    return RecordsPage(claim, rows, remaining, len(required), ready, waiting, _digest(claim, rows, waiting))
+    waiting = _waiting(claim) if ready else ""
+    note, rotation = label_text(claim), rotation_text(claim)
+    digest = _digest(claim, rows, waiting + note + rotation)
+    return RecordsPage(claim, rows, remaining, len(required), ready, waiting, note, rotation, digest)
+
+
+def _waiting(claim: SenderDomain) -> str:
+    return waiting_text(claim) or consent_text(approvals.consent_for(claim, timezone.now()))
 
 
 def waiting_text(claim: SenderDomain) -> str:
@@ -132,6 +157,70 @@ def waiting_text(claim: SenderDomain) -> str:
         minutes,
     )
     return text % {"minutes": minutes}
+
+
+def consent_text(consent: approvals.Consent) -> str:
+    """Why another organization's consent is missing, in the active language; "" when it is not."""
+    if consent.standing == approvals.Standing.DENIED:
+        text = _("Another organization sends as this domain and has said no. Talk to them, or write to %(support)s.")
+        return text % {"support": settings.SUPPORT_ADDRESS}
+    if consent.standing == approvals.Standing.WAITING and consent.until:
+        text = _(
+            "Another organization already sends as this domain. Its admins have been asked. You can activate when they "
+            "approve, or on %(until)s if nobody objects."
+        )
+        return text % {"until": date_format(timezone.localtime(consent.until), "DATETIME_FORMAT")}
+    return ""
+
+
+def label_text(claim: SenderDomain) -> str:
+    """What the look at the subdomain brought, as far as somebody should know, in the active language; "" for nothing."""
+    finding = claim.label_finding
+    names = {
+        "name": unicode_name(claim.subdomain),
+        "found": finding.get("found", ""),
+        "support": settings.SUPPORT_ADDRESS,
+    }
+    match finding.get("code", ""):
+        case label_test.WILDCARD:
+            return (
+                _("A catch-all record (*) answers at %(name)s. That does no harm: the records below go before it.")
+                % names
+            )
+        case label_test.DELEGATED:
+            return _("%(name)s is delegated to %(found)s. The records must be added there.") % names
+        case label_test.UNKNOWN:
+            return (
+                _("Your nameservers did not answer, so we could not see whether %(name)s is free. We try again.")
+                % names
+            )
+        case label_test.TAKEN:
+            return _("%(name)s and the names beside it are in use for something else. Write to %(support)s.") % names
+    if refused := finding.get("refused"):
+        label, found = refused[0]
+        text = _("%(taken)s is in use for something else (%(found)s), so the records stand on %(name)s instead.")
+        return text % (names | {"taken": f"{label}.{unicode_name(claim.domain)}", "found": found})
+    return ""
+
+
+def rotation_text(claim: SenderDomain) -> str:
+    """How far the replacement of the signing key is, in the active language; "" when none is under way."""
+    names = {"selector": claim.rotation_selector, "active": claim.active_selector, "old": claim.previous_selector}
+    if claim.rotation_selector and claim.rotation_seen_at:
+        ready = claim.rotation_seen_at + timedelta(hours=settings.ROTATION_WAIT_HOURS)
+        text = _(
+            "The new key %(selector)s is on all your nameservers. It is used from %(when)s, when no cache holds the old one."
+        )
+        return text % (names | {"when": date_format(timezone.localtime(ready), "DATETIME_FORMAT")})
+    if claim.rotation_selector:
+        text = _("Replace the value of %(selector)s by the new one below. Mail is signed with %(active)s meanwhile.")
+        return text % names
+    if claim.previous_selector:
+        return (
+            _("Mail is signed with the new key %(active)s. Leave %(old)s in place for a week, for mail on its way.")
+            % names
+        )
+    return ""
 
 
 def event_text(event: Event) -> str:
@@ -184,5 +273,8 @@ def _word(state: str) -> str:
 def _digest(claim: SenderDomain, rows: Sequence[RecordRow], waiting: str) -> str:
     shown = [[row.key, row.value, row.symbol, row.sentence, row.found, [c.symbol for c in row.servers]] for row in rows]
     senders = list(claim.addresses.order_by("pk").values_list("activated_at", "requested_at", "failure"))
-    text = json.dumps([shown, claim.state, claim.record_version, waiting, senders], default=str)
+    asked = [approval.pk for approval in approvals.open_approvals(claim)]
+    text = json.dumps(
+        [shown, claim.state, claim.label_finding, claim.record_version, waiting, senders, asked], default=str
+    )
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -177,9 +177,9 @@ def expected_records(
     return tuple(record for template in templates for record in _fill(template, facts))
 
 
-def exact_selector(token: str, position: int) -> str:
-    """Selector of the key number `position` (0, 1, …) at the apex: cannot collide with vendors or another claim."""
-    return token[:EXACT_SELECTOR_TOKEN_CHARACTERS].lower() + "abcdefgh"[position]
+def exact_selector(token: str, selector: str) -> str:
+    """Selector at the apex of the key under `selector` (k1, k2, …): cannot collide with vendors or another claim."""
+    return token[:EXACT_SELECTOR_TOKEN_CHARACTERS].lower() + "abcdefgh"[int(selector.removeprefix("k")) - 1]
 
 
 def split_strings(value: str, octets: int = TXT_STRING_OCTETS) -> tuple[str, ...]:
@@ -233,8 +233,8 @@ def _variables(template: RecordTemplate, facts: ClaimFacts) -> Iterator[dict[str
     if template.each == "mx":
         yield from (base | {"mx": host} for host in facts.mx_hosts)
     elif template.each == "selector":
-        for position, (selector, public_key) in enumerate(facts.dkim):
-            exact = exact_selector(facts.token, position)
+        for selector, public_key in facts.dkim:
+            exact = exact_selector(facts.token, selector)
             yield base | {"selector": selector, "public_key": public_key, "exact_selector": exact}
     else:
         yield base

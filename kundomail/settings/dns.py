@@ -5,7 +5,9 @@ from kundomail.settings.environment import BASE_DIR, LOCAL, env
 # Recursive resolvers, `address`, `address:port` or `[v6]:port`. Own validating resolvers first, then public ones.
 DNS_RESOLVERS: list[str] = env.list(
     "DNS_RESOLVERS",
-    default=[f"127.0.0.1:{env.int('DNS_AUTHORITATIVE_PORT', default=5300)}"] if LOCAL else ["1.1.1.1", "8.8.8.8", "9.9.9.9"],
+    default=[f"127.0.0.1:{env.int('DNS_AUTHORITATIVE_PORT', default=5300)}"]
+    if LOCAL
+    else ["1.1.1.1", "8.8.8.8", "9.9.9.9"],
 )
 # Port of the authoritative servers. Anything but 53 is for local use and tests.
 DNS_AUTHORITATIVE_PORT: int = env.int("DNS_AUTHORITATIVE_PORT", default=5300 if LOCAL else 53)
@@ -51,10 +53,21 @@ SENDER_OWN_DOMAINS: list[str] = env.list("SENDER_OWN_DOMAINS", default=[])
 # How long the organization that already sends as a domain may object to a second one.
 SENDER_SHARED_NOTICE_DAYS: int = env.int("SENDER_SHARED_NOTICE_DAYS", default=7)
 
+# Replacing DKIM keys (whitelabel.rotation): how often, how long the new key must have been on all nameservers before it is
+# used, how long the old one stays for mail on its way, and when to ask again after a replacement was cancelled.
+ROTATION_DAYS: int = env.int("ROTATION_DAYS", default=180)
+ROTATION_WAIT_HOURS = 48
+ROTATION_KEEP_DAYS = 7
+ROTATION_POSTPONE_DAYS = 30
+
 # The addresses our mail leaves from. Activate evaluates SPF for each of them; empty = not evaluated, and the evidence says so.
 RELAY_EGRESS_IPS: list[str] = env.list("RELAY_EGRESS_IPS", default=[])
 
 DNS_BEAT_SCHEDULE = {
     # Cheap when nothing is due; the page that is open wants an answer within seconds.
-    "check-due-sender-domains": {"task": "whitelabel.tasks.check_due_domains", "schedule": 2.0, "options": {"expires": 2}},
+    "check-due-sender-domains": {
+        "task": "whitelabel.tasks.check_due_domains",
+        "schedule": 2.0,
+        "options": {"expires": 2},
+    },
 }

@@ -8,6 +8,7 @@ from django.urls import reverse
 from inboxes.models import Inbox
 from organizations import scope
 from tests.support.builders import Town, town
+from whitelabel import claims
 from whitelabel.models import RecordsLink, SenderDomain
 
 pytestmark = pytest.mark.django_db
@@ -87,6 +88,9 @@ def test_an_agent_who_comes_first_starts_no_claim(place, agent):
 
 
 def test_the_page_lists_the_six_records_and_the_advice(place, admin):
+    with scope.organization(place.organization):
+        claim = claims.start("lillestad.se", actor=place.admin)
+        claims.note_label(claim, claim.label, {"code": "free", "found": "", "refused": []})
     body = admin.get(url(place, "inboxes:sender", inbox=place.inbox.pk)).content.decode()
     for key in ("spf", "mx1", "mx2", "dkim-k1", "dkim-k2", "owner", "dmarc"):
         assert f'data-record="{key}"' in body

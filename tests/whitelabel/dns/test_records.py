@@ -48,7 +48,7 @@ def test_exact_domain_adds_the_same_keys_under_selectors_that_cannot_collide() -
 
     assert [record.host for record in exact] == [f"{TOKEN[:6]}a._domainkey", f"{TOKEN[:6]}b._domainkey"]
     assert exact[0].value == f"v=DKIM1; k=rsa; p={K1}"
-    assert exact_selector(TOKEN, 1) == f"{TOKEN[:6]}b"
+    assert exact_selector(TOKEN, "k2") == f"{TOKEN[:6]}b"
 
 
 def test_a_key_is_split_into_strings_of_at_most_255_octets() -> None:

@@ -1,0 +1,465 @@
+"""Which domains can be claimed, where their records stand, who else is there, and what happens when a domain is lost."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core import mail
+from django.db import connections
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone, translation
+
+from inboxes.creating import create_inbox
+from organizations import scope
+from tests.support.builders import Town, town
+from tests.support.claims import DOMAIN, Domain, domain_of, use_world
+from tests.support.dns import NameServer, World, Zone, publish
+from whitelabel import activation, approvals, checking, claims, domain_rules, identity, presenting
+from whitelabel.models import DkimKey, DomainApproval, SenderAddress, SenderDomain
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+State = SenderDomain.State
+ADDRESS = f"jobb@{DOMAIN}"
+
+
+@pytest.fixture
+def world(settings: Any) -> Iterator[World]:
+    with World() as opened:
+        use_world(settings, opened)
+        yield opened
+
+
+@pytest.fixture
+def domain(world: World) -> Domain:
+    return domain_of(town("Lillestad", ADDRESS), world)
+
+
+def ask(domain: Domain, address: str = ADDRESS) -> None:
+    with scope.organization(domain.town.organization):
+        claim = SenderDomain.objects.get(pk=domain.claim_id)
+        activation.request(claim, address, actor=domain.town.admin, record_version=claim.record_version)
+
+
+def activated(domain: Domain) -> Domain:
+    domain.publish()
+    domain.agree()
+    ask(domain)
+    domain.check()
+    return domain
+
+
+# --- which domains ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "english", "swedish"),
+    [
+        ("gmail.com", "belongs to a mail provider", "tillhör en e-postleverantör"),
+        ("hotmail.se", "belongs to a mail provider", "tillhör en e-postleverantör"),
+        ("co.uk", "shared by many organizations", "delas av många organisationer"),
+        ("github.io", "shared by many organizations", "delas av många organisationer"),
+        ("mail.kundo.se", "belongs to the service itself", "hör till själva tjänsten"),
+        ("x.mail.kundo.se", "belongs to the service itself", "hör till själva tjänsten"),
+        ("localhost", "is not a domain", "ingen domän"),
+        ("192.0.2.1", "is not a domain", "ingen domän"),
+        (f"{'.'.join(['a' * 60] * 4)[:235]}.se", "is too long", "för lång"),
+    ],
+)
+def test_a_domain_that_cannot_be_claimed_is_explained_in_both_languages(settings, name, english, swedish):
+    for language, words in (("en", english), ("sv", swedish)):
+        with translation.override(language):
+            assert words in domain_rules.refusal(name)
+
+
+def test_ordinary_domains_and_those_below_them_can_be_claimed():
+    assert [domain_rules.refusal(name) for name in ("lillestad.se", "hr.lillestad.se", "xn--rksmrgs-5wao1o.se")] == [
+        ""
+    ] * 3
+
+
+def test_own_domains_of_the_operator_cannot_be_claimed(settings):
+    settings.SENDER_OWN_DOMAINS = ["kundo.se"]
+    assert domain_rules.refusal("kundo.se")
+    assert domain_rules.refusal("info.kundo.se")
+
+
+def test_the_page_of_an_inbox_at_a_mail_provider_says_why_there_are_no_records():
+    place = town("Lillestad", "lillestad@gmail.com")
+    client = Client(headers={"accept-language": "sv"})
+    client.force_login(place.admin)
+    page = client.get(reverse("inboxes:sender", args=(place.organization.slug, place.inbox.pk)))
+    assert page.status_code == 200
+    assert "tillhör en e-postleverantör" in page.content.decode()
+    with scope.organization(place.organization):
+        assert not SenderDomain.objects.exists()
+
+
+def test_a_domain_and_the_one_below_it_are_claims_of_their_own(domain):
+    with scope.organization(domain.town.organization):
+        below = claims.start(f"hr.{DOMAIN}", actor=domain.town.admin)
+        ours, theirs = ({r.value for r in claims.records_of(c)} for c in (domain.claim, below))
+    assert below.pk != domain.claim_id
+    assert {value for value in ours & theirs if "p=MII" in value or "verify=" in value} == set()
+    domain.publish()
+    domain.agree()
+    with scope.organization(domain.town.organization):
+        assert not claims.is_ready(SenderDomain.objects.get(pk=below.pk).verdicts)
+
+
+# --- the subdomain ---------------------------------------------------------------------------------------------------
+
+
+def new_claim(domain: Domain, text: str) -> SenderDomain:
+    """The claim after its first look at a zone that already holds `text`."""
+    domain.age(label_finding={})
+    zone = Zone(DOMAIN, text, nameservers=domain.zone.nameservers)
+    for server in domain.servers:
+        server.load(zone)
+    return domain.check()
+
+
+def note_of(claim: SenderDomain) -> str:
+    with translation.override("en"):
+        return presenting.label_text(claim)
+
+
+def test_records_are_shown_only_after_the_subdomain_was_looked_at(domain):
+    domain.age(label_finding={})
+    with scope.organization(domain.town.organization):
+        assert not presenting.records_page(domain.claim).shows_records
+    domain.check()
+    with scope.organization(domain.town.organization):
+        assert presenting.records_page(domain.claim).shows_records
+
+
+def test_a_subdomain_with_nothing_or_only_names_below_it_is_free(domain):
+    assert new_claim(domain, "").label_finding["code"] == "free"
+    claim = new_claim(domain, 'x.y.mgeu TXT "deep below"')
+    assert (claim.label, claim.label_finding["code"]) == ("mgeu", "free")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "mgeu A 192.0.2.5",
+        "mgeu CNAME www.example.org.",
+        "mgeu MX 10 mxa.mailgun.org.",
+        'mgeu TXT "v=spf1 include:mailgun.org ~all"',
+        '_domainkey.mgeu TXT "o=~"',
+    ],
+)
+def test_a_subdomain_that_is_in_use_is_passed_over(domain, text):
+    claim = new_claim(domain, text)
+    assert claim.label == "mgeu2"
+    assert claim.record_version == 2
+    assert note_of(claim).startswith(f"mgeu.{DOMAIN} is in use for something else (")
+    with scope.organization(domain.town.organization):
+        assert all("mgeu2" in r.name for r in claims.records_of(claim) if r.required)
+
+
+def test_several_names_in_use_are_passed_over(domain):
+    assert new_claim(domain, "mgeu A 192.0.2.5\nmgeu2 A 192.0.2.5").label == "mgeu3"
+
+
+def test_a_catch_all_record_is_noted_and_does_no_harm(domain):
+    claim = new_claim(domain, "* A 192.0.2.5")
+    assert (claim.label, claim.label_finding["code"]) == ("mgeu", "wildcard")
+    assert "catch-all" in note_of(claim)
+
+
+def test_a_delegated_subdomain_is_noted(domain):
+    claim = new_claim(domain, "mgeu NS ns.example.org.")
+    assert (claim.label, claim.label_finding["code"]) == ("mgeu", "delegated")
+    assert "ns.example.org" in note_of(claim)
+
+
+def test_silent_nameservers_leave_it_open_and_the_look_is_repeated(domain):
+    for server in domain.servers:
+        server.fault = lambda exchange: None
+    claim = new_claim(domain, "mgeu A 192.0.2.5")
+    assert (claim.label, claim.label_finding["code"]) == ("mgeu", "unknown")
+    for server in domain.servers:
+        server.fault = None
+    checking.process_memory.cache_clear()
+    assert domain.check().label == "mgeu2"
+
+
+def test_records_of_the_claim_itself_are_not_in_the_way(domain):
+    domain.age(label_finding={})
+    domain.publish()
+    claim = domain.check()
+    assert (claim.label, claim.label_finding["code"]) == ("mgeu", "free")
+
+
+def test_the_subdomain_stays_once_a_record_was_seen(domain):
+    domain.publish()
+    assert domain.check().label_frozen_at is not None
+    with scope.organization(domain.town.organization):
+        claims.note_label(domain.claim, "mgeu2", {"code": "free", "found": "", "refused": []})
+    assert domain.claim.label == "mgeu"
+
+
+# --- two organizations on a domain -----------------------------------------------------------------------------------
+
+
+def second_on(domain: Domain) -> Domain:
+    """Another organization's claim on the same domain, with its records beside the first one's."""
+    other = town("Storstad", f"info@{DOMAIN}", "Info")
+    with scope.organization(other.organization):
+        claim = claims.start(DOMAIN, actor=other.admin)
+    return replace(domain, town=other, claim_id=claim.pk)
+
+
+def publish_both(first: Domain, second: Domain) -> None:
+    with scope.organization(second.town.organization):
+        records = claims.records_of(second.claim)
+    first.publish(publish(records, DOMAIN))
+    second.zone.serial = first.zone.serial
+
+
+def both(domain: Domain) -> tuple[Domain, Domain]:
+    """The first one active, the second one's records right."""
+    activated(domain)
+    second = second_on(domain)
+    second.check()
+    publish_both(domain, second)
+    second.agree()
+    return domain, second
+
+
+def refusal_of(domain: Domain, address: str) -> str:
+    with translation.override("en"), pytest.raises(activation.ActivationRefused) as refused:
+        ask(domain, address)
+    return str(refused.value)
+
+
+def answer(domain: Domain, approve: bool) -> bool:
+    with scope.organization(domain.town.organization):
+        (question,) = approvals.open_approvals(domain.claim)
+        return approvals.decide(domain.claim, question.pk, approve=approve, actor=domain.town.admin)
+
+
+def test_the_second_organization_gets_a_subdomain_token_and_keys_of_its_own(domain):
+    activated(domain)
+    second = second_on(domain)
+    claim = second.check()
+    assert claim.label == "mgeu2"
+    assert claim.token != domain.claim.token
+
+
+def test_the_second_organization_waits_and_the_first_one_is_asked_by_mail(domain):
+    mail.outbox.clear()
+    first, second = both(domain)
+    assert second.claim.state == State.READY
+    assert "already sends as this domain" in refusal_of(second, f"info@{DOMAIN}")
+    asked = [m for m in mail.outbox if m.to == [first.town.admin.email] and "Storstad" in m.subject]
+    assert [m.subject for m in asked] == [f"Storstad vill också skicka från {DOMAIN}"]
+
+
+def test_after_approval_the_second_organization_may_activate(domain):
+    first, second = both(domain)
+    assert answer(first, approve=True)
+    ask(second, f"info@{DOMAIN}")
+    second.check()
+    assert second.sender(f"info@{DOMAIN}").activated_at is not None
+    assert first.sender().activated_at is not None
+
+
+def test_after_a_denial_it_may_not_even_later(domain):
+    first, second = both(domain)
+    assert answer(first, approve=False)
+    with scope.organization(first.town.organization):
+        DomainApproval.objects.update(asked_at=timezone.now() - timedelta(days=30))
+    assert "has said no" in refusal_of(second, f"info@{DOMAIN}")
+
+
+def test_seven_days_without_an_objection_are_consent(domain):
+    first, second = both(domain)
+    with scope.organization(first.town.organization):
+        DomainApproval.objects.update(asked_at=timezone.now() - timedelta(days=7))
+        assert approvals.open_approvals(first.claim) == []
+    ask(second, f"info@{DOMAIN}")
+    second.check()
+    assert second.sender(f"info@{DOMAIN}").activated_at is not None
+
+
+def test_the_question_is_on_the_page_of_the_first_organization_only(domain):
+    first, second = both(domain)
+    pages = {}
+    for place in (first.town, second.town):
+        client = Client()
+        client.force_login(place.admin)
+        pages[place.organization.name] = client.get(
+            reverse("inboxes:sender", args=(place.organization.slug, place.inbox.pk))
+        ).content.decode()
+    assert "Storstad har med poster" in pages["Lillestad"]
+    assert "Godkänn" in pages["Lillestad"]
+    assert "Godkänn" not in pages["Storstad"]
+    assert "Lillestad" not in pages["Storstad"].replace(DOMAIN, "").replace("lillestad", "")
+
+
+def test_an_admin_answers_on_the_page_and_an_agent_may_not(domain):
+    first, second = both(domain)
+    with scope.organization(first.town.organization):
+        (question,) = approvals.open_approvals(first.claim)
+    place = (first.town.organization.slug, first.town.inbox.pk, question.pk)
+    client = Client()
+    client.force_login(first.town.agent)
+    assert client.post(reverse("inboxes:sender_answer", args=place), {"answer": "approve"}).status_code == 403
+    client.force_login(first.town.admin)
+    client.post(reverse("inboxes:sender_answer", args=place), {"answer": "approve"})
+    ask(second, f"info@{DOMAIN}")
+
+
+def test_two_organizations_that_press_activate_at_once_are_one_activation(domain):
+    second = second_on(domain)
+    second.check()
+    publish_both(domain, second)
+    domain.agree()
+    second.agree()
+    ask(domain)
+    ask(second, f"info@{DOMAIN}")
+    for claim in (domain, second):
+        claim.age(next_check_at=timezone.now(), lease_until=None)
+    failures = at_once(checking.check_due, checking.check_due)
+    assert failures == []
+    senders = [domain.sender(), second.sender(f"info@{DOMAIN}")]
+    assert sorted(sender.activated_at is not None for sender in senders) == [False, True]
+    assert {sender.failure for sender in senders} == {"", "consent"}
+
+
+def test_the_same_address_is_active_in_one_organization_at_most(domain):
+    first, second = both(domain)
+    answer(first, approve=True)
+    ask(second, ADDRESS)
+    second.check()
+    assert (second.sender(ADDRESS).activated_at, second.sender(ADDRESS).failure) == (None, "elsewhere")
+    with scope.organization(second.town.organization):
+        assert identity.choose(ADDRESS, "x@mail.kundo.se", "").from_address == "x@mail.kundo.se"
+
+
+def at_once(*jobs: Any) -> list[BaseException]:
+    failures: list[BaseException] = []
+
+    def run(job: Any) -> None:
+        try:
+            job()
+        except BaseException as error:  # noqa: BLE001 - handed to the assertion
+            failures.append(error)
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=run, args=(job,)) for job in jobs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return failures
+
+
+# --- losing a domain -------------------------------------------------------------------------------------------------
+
+
+def registry(world: World) -> NameServer:
+    return next(server for server in world.servers if server.name == "a.nic.test")
+
+
+def drop(domain: Domain) -> None:
+    """The registry no longer knows the domain."""
+    parent = registry(domain.world)
+    parent.load(Zone("test", "", nameservers=parent.zones["test"].nameservers))
+    domain.world.resolver.zones.pop(DOMAIN)
+    domain.world.resolver.load(Zone("test", "", nameservers=parent.zones["test"].nameservers))
+    for server in domain.servers:
+        server.zones.pop(DOMAIN)
+    checking.process_memory.cache_clear()
+
+
+def test_a_domain_that_is_gone_lapses_at_once_and_its_keys_are_destroyed(domain):
+    token = activated(domain).claim.token
+    drop(domain)
+    claim = domain.check()
+    assert claim.state == State.LAPSED
+    assert claim.next_check_at is None
+    assert claim.token != token
+    assert domain.sender().activated_at is None
+    with scope.organization(domain.town.organization):
+        assert set(DkimKey.objects.values_list("private_key", flat=True)) == {""}
+        assert not DkimKey.objects.filter(retired_at=None).exists()
+        assert identity.choose(ADDRESS, "x@mail.kundo.se", "").from_address == "x@mail.kundo.se"
+
+
+def test_a_domain_that_was_never_proved_just_waits_when_it_does_not_exist(domain):
+    drop(domain)
+    assert domain.check().state == State.PENDING
+
+
+def test_other_nameservers_throughout_without_our_records_are_a_lapse(domain, world):
+    activated(domain)
+    zone = Zone(DOMAIN)
+    world.serve("ns1.newowner.example", zone)
+    world.resolver.load(zone)
+    parent = registry(world)
+    parent.load(Zone("test", "lillestad NS ns1.newowner.example.", nameservers=parent.zones["test"].nameservers))
+    checking.process_memory.cache_clear()
+    assert domain.check().state == State.LAPSED
+
+
+def test_a_move_to_other_nameservers_with_the_records_is_no_lapse(domain, world):
+    activated(domain)
+    zone = Zone(DOMAIN, domain.servers[0].zones[DOMAIN].text)
+    world.serve("ns1.newhost.example", zone)
+    world.resolver.load(zone)
+    parent = registry(world)
+    parent.load(Zone("test", "lillestad NS ns1.newhost.example.", nameservers=parent.zones["test"].nameservers))
+    checking.process_memory.cache_clear()
+    assert domain.check().state == State.ACTIVE
+
+
+def test_coming_back_needs_new_records_and_the_old_token_is_never_valid_again(domain):
+    activated(domain)
+    old = domain.servers[0].zones[DOMAIN]
+    parent = registry(domain.world)
+    delegation = parent.zones["test"]
+    drop(domain)
+    domain.check()
+    client = Client()
+    client.force_login(domain.town.admin)
+    client.post(reverse("inboxes:sender_restart", args=(domain.town.organization.slug, domain.town.inbox.pk)))
+    assert domain.claim.state == State.PENDING
+
+    parent.load(delegation)
+    for server in (*domain.servers, domain.world.resolver):
+        server.load(old)
+    checking.process_memory.cache_clear()
+    claim = domain.check()
+    codes = {v["key"]: v["code"] for v in claim.verdicts}
+    assert (codes["owner"], codes["dkim-k1"], codes["dkim-k2"]) == ("old_value", "old_value", "old_value")
+    assert claim.state == State.PENDING
+
+    domain.publish()
+    assert domain.agree().state == State.READY
+    assert domain.sender().activated_at is None
+
+
+def test_a_claim_that_is_in_use_cannot_be_started_again(domain):
+    with scope.organization(domain.town.organization), pytest.raises(claims.ClaimRefused):
+        claims.restart(domain.claim, actor=domain.town.admin)
+
+
+def test_an_inbox_added_later_shares_the_claim(domain):
+    activated(domain)
+    with scope.organization(domain.town.organization):
+        create_inbox(f"info@{DOMAIN}", "Info", actor=domain.town.admin)
+    ask(domain, f"info@{DOMAIN}")
+    domain.check()
+    with scope.organization(domain.town.organization):
+        assert SenderAddress.objects.filter(activated_at__isnull=False).count() == 2
+        assert isinstance(domain.town, Town)

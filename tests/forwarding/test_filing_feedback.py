@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from django.conf import settings
+from django.test import Client
+from django.urls import reverse
 
 from conversations.models import Contact, Conversation, Message
 from forwarding.models import Delivery
@@ -169,6 +172,15 @@ def test_a_receipt_marks_the_sent_mail_as_read(post: Pipeline, lillestad: Town, 
     with scope.organization(lillestad.organization):
         event = Event.objects.get(kind="message.read")
     assert (event.subject_id, event.data) == (sent.conversation_id, {"message": sent.pk, "by": BARRY})
+
+
+def test_the_conversation_tells_who_has_read_the_answer(
+    post: Pipeline, lillestad: Town, sent: Message, client: Client
+) -> None:
+    post.receive(receipt(octets_of(sent)), lillestad.inbox, mail_from="")
+    client.force_login(lillestad.agent, backend=settings.AUTHENTICATION_BACKENDS[0])
+    page = client.get(reverse("conversations:conversation", args=[lillestad.organization.slug, 1]))
+    assert "barry@example.org har läst svaret" in page.content.decode()
 
 
 def test_a_receipt_of_a_mail_that_was_deleted_unread_marks_nothing(

@@ -103,9 +103,9 @@ def test_after_activation_the_page_says_so_and_offers_the_way_back(opened: Page,
     meanwhile(domain.agree)
     expect(opened.get_by_text(f"skickas från {ADDRESS}")).to_be_visible()
     assert not_reloaded(opened)
-    opened.get_by_role("button", name="Sluta använda den").click()
+    opened.get_by_role("button", name="Sluta använda adressen …").click()
     dialog = opened.get_by_role("dialog", name=f"Sluta skicka som {ADDRESS}?")
-    dialog.get_by_role("button", name="Sluta använda den").click()
+    dialog.get_by_role("button", name="Sluta använda adressen").click()
     expect(opened.get_by_role("button", name=f"Aktivera {ADDRESS}")).to_be_visible()
     sender = domain.sender()
     assert sender is not None

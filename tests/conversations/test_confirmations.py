@@ -101,7 +101,7 @@ def test_it_says_what_the_inbox_says_and_nothing_of_the_senders_text(town) -> No
     assert sent is not None
     read = on_the_wire(sent)
     assert read.visible_text.strip() == TEXT.replace("{number}", str(received.conversation.number))
-    assert read.subject == f"Vi har tagit emot ditt mejl (#{received.conversation.number})"
+    assert read.subject == f"Vi har tagit emot ditt mail (#{received.conversation.number})"
     content = bytes(sent.outbound.content).decode()
     assert "billigt" not in content
     assert "Klicka" not in content

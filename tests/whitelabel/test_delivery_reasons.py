@@ -12,7 +12,7 @@ from whitelabel.delivery_reasons import reason
     ("state", "status", "says"),
     [
         ("bounced", "5.1.1", "Adressen finns inte."),
-        ("failed", "5.1.10", "tar inte emot mejl"),
+        ("failed", "5.1.10", "tar inte emot mail"),
         ("bounced", "5.2.2", "full"),
         ("failed", "4.4.7", "under den tid vi försöker"),
         ("delayed", "4.2.2", "fem dagar"),

@@ -49,7 +49,8 @@ class Domain:
         with scope.organization(self.town.organization):
             records = claims.records_of(SenderDomain.objects.get(pk=self.claim_id))
         lines = publish(records, DOMAIN, without=without)
-        zone = Zone(DOMAIN, f'{lines}\n_dmarc TXT "{dmarc}"\n{text}', nameservers=self.zone.nameservers)
+        policy = f'_dmarc TXT "{dmarc}"' if dmarc else ""
+        zone = Zone(DOMAIN, f"{lines}\n{policy}\n{text}", nameservers=self.zone.nameservers)
         zone.serial = self.zone.serial = self.zone.serial + 1
         for server in (*self.servers, *([self.world.resolver] if resolver else [])):
             server.load(zone)

@@ -108,6 +108,18 @@ def dns_host(request: MemberRequest, organization_slug: str, inbox: int) -> Http
 
 @require_POST
 @admin_required
+def label(request: MemberRequest, organization_slug: str, inbox: int) -> HttpResponse:
+    """Choose another subdomain, before records are published."""
+    found, claim = _claimed(inbox)
+    try:
+        claims.change_label(claim, request.POST.get("label", "").strip().lower(), actor=request.user)
+    except claims.ClaimRefused as refused:
+        messages.error(request, str(refused))
+    return redirect("inboxes:sender", organization_slug, found.pk)
+
+
+@require_POST
+@admin_required
 def rotate(request: MemberRequest, organization_slug: str, inbox: int) -> HttpResponse:
     """Replace the signing key, or give up a replacement that waits for IT."""
     found, claim = _claimed(inbox)

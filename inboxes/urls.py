@@ -18,6 +18,7 @@ urlpatterns = [
     path("settings/inboxes/<int:inbox>/receive/sender/deactivate/", sender.deactivate, name="sender_deactivate"),
     path("settings/inboxes/<int:inbox>/receive/sender/records.<slug:form>", sender.export, name="sender_export"),
     path("settings/inboxes/<int:inbox>/receive/sender/test-mail/", sender.test_mail, name="sender_test_mail"),
+    path("settings/inboxes/<int:inbox>/receive/sender/label/", sender.label, name="sender_label"),
     path("settings/inboxes/<int:inbox>/receive/sender/rotate/", sender.rotate, name="sender_rotate"),
     path("settings/inboxes/<int:inbox>/receive/sender/restart/", sender.restart, name="sender_restart"),
     path("settings/inboxes/<int:inbox>/receive/sender/approvals/<int:pk>/", sender.answer, name="sender_answer"),

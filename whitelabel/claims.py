@@ -188,6 +188,23 @@ def restart(claim: SenderDomain, *, actor: User) -> SenderDomain:
     return claim
 
 
+def change_label(claim: SenderDomain, label: str, *, actor: User | None) -> None:
+    """Put the records under another subdomain, as long as none was seen. Raises ClaimRefused. Call inside the scope."""
+    claim = SenderDomain.objects.select_for_update().get(pk=claim.pk)
+    if claim.label_frozen_at is not None:
+        raise ClaimRefused(_("Records have been published already, so the subdomain stays."))
+    if refusal := domain_rules.label_refusal(label, claim.domain):
+        raise ClaimRefused(refusal)
+    if label == claim.label:
+        return
+    record("sender_domain.label", claim, actor=actor, before=claim.label, after=label)
+    claim.label, claim.label_finding = label, {}
+    claim.verdicts, claim.next_check_at = [], timezone.now()
+    claim.renew_records(timezone.now())
+    claim.save()
+    announce(claim)
+
+
 def note_label(claim: SenderDomain, label: str, finding: dict[str, Any]) -> None:
     """Keep what the label test found; another label than before means other records. `claim` is locked."""
     if claim.label_frozen_at is not None:
@@ -228,7 +245,7 @@ def message_of(verdict: dict[str, Any]) -> str:
 def _news(claim: SenderDomain, before: str, *, was_bad: bool, previous: dict[str, dict[str, Any]]) -> Iterator[str]:
     """What the admins should hear about this check, by the names of `notices`; each thing when it begins."""
     if claim.state != before and claim.state in TOLD_STATES:
-        yield TOLD_STATES[claim.state]
+        yield TOLD_STATES[State(claim.state)]
     if before in IN_USE and claim.state in IN_USE and (claim.bad_since is not None) != was_bad:
         yield "restored" if was_bad else "broken"
     strict = any(v["code"] in DMARC_STRICTER for v in claim.verdicts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from pathlib import Path
 
@@ -14,6 +15,12 @@ from whitelabel.records import ClaimFacts, UnusableName, expected_records, unico
 FREE_MAIL_FILE = Path(__file__).parent / "data" / "free_mail_domains.txt"
 MOST_LABELS = 9
 """mgeu, mgeu2 … mgeu9: beyond that somebody should look."""
+LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,18}[a-z0-9])?")
+# Names that others use or that programs look up by themselves (design 2f).
+MISLEADING_LABELS = frozenset(
+    "mail smtp imap pop mg em send bounce email news go t click www autodiscover autoconfig enterpriseenrollment "
+    "enterpriseregistration lyncdiscover sip mta-sts ns1 ns2 mx ftp".split()
+)
 LONGEST_KEY = "x" * 392  # base64 of an RSA-2048 key
 
 
@@ -48,6 +55,16 @@ def labels() -> tuple[str, ...]:
     """The labels to try for the subdomain, the preferred one first."""
     preferred = settings.SENDER_SUBDOMAIN_LABEL
     return (preferred, *(f"{preferred}{number}" for number in range(2, MOST_LABELS + 1)))
+
+
+def label_refusal(label: str, domain: str) -> str:
+    """Why a label cannot be the subdomain's, in the active language; "" when it can (if it is free)."""
+    if not LABEL.fullmatch(label):
+        return _("A subdomain may hold letters a–z, digits and hyphens between them, at most 20 characters.")
+    if label in MISLEADING_LABELS:
+        text = _("%(label)s is a name that mail programs or other services look for. Choose another one.")
+        return text % {"label": label}
+    return refusal(domain)
 
 
 @lru_cache(maxsize=1)

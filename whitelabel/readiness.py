@@ -66,4 +66,4 @@ def _seen_by_resolvers(verdict: Mapping[str, Any]) -> bool:
     resolvers = verdict.get("resolvers") or ()
     right = sum(answer["standing"] == "right" for answer in resolvers)
     needed, asked = RESOLVERS_NEEDED
-    return right * asked >= needed * len(resolvers)
+    return bool(right * asked >= needed * len(resolvers))

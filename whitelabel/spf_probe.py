@@ -26,7 +26,7 @@ class _Unknown(Exception):
         self.question = question
 
 
-class _Query(spf.query):  # type: ignore[misc]  # pyspf has no types
+class _Query(spf.query):
     """pyspf's evaluation, with answers from a mapping instead of the network."""
 
     def __init__(self, answers: Answers, *, ip: str, mail_from: str, helo: str) -> None:

@@ -198,6 +198,33 @@ def test_records_of_the_claim_itself_are_not_in_the_way(domain):
     assert (claim.label, claim.label_finding["code"]) == ("mgeu", "free")
 
 
+def choose(domain: Domain, label: str) -> None:
+    client = Client()
+    client.force_login(domain.town.admin)
+    place = (domain.town.organization.slug, domain.town.inbox.pk)
+    client.post(reverse("inboxes:sender_label", args=place), {"label": label})
+
+
+def test_an_admin_may_choose_another_subdomain_which_is_looked_at_first(domain):
+    choose(domain, " Svar ")
+    assert (domain.claim.label, domain.claim.label_finding) == ("svar", {})
+    claim = new_claim(domain, "")
+    assert (claim.label, claim.label_finding["code"], claim.record_version) == ("svar", "free", 2)
+
+
+@pytest.mark.parametrize("label", ["www", "autodiscover", "_x", "a.b", "-a", "å", "", "x" * 21])
+def test_a_subdomain_that_misleads_or_is_no_name_is_refused(domain, label):
+    choose(domain, label)
+    assert domain.claim.label == "mgeu"
+
+
+def test_the_subdomain_cannot_be_chosen_once_a_record_was_seen(domain):
+    domain.publish()
+    domain.check()
+    choose(domain, "svar")
+    assert domain.claim.label == "mgeu"
+
+
 def test_the_subdomain_stays_once_a_record_was_seen(domain):
     domain.publish()
     assert domain.check().label_frozen_at is not None

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.test import Client
+from django.urls import reverse
 from django.utils import timezone, translation
 
 from organizations import scope
@@ -92,6 +95,30 @@ def test_a_round_in_between_that_disagrees_starts_over(domain):
     domain.publish()
     assert domain.check().state == State.PENDING
     assert domain.agree().state == State.READY
+
+
+def test_the_button_works_exactly_when_everything_is_waited_for(domain):
+    client = Client()
+    client.force_login(domain.town.admin)
+    url = reverse("inboxes:sender", args=(domain.town.organization.slug, domain.town.inbox.pk))
+
+    def button() -> str:
+        found = re.search(r'<button[^>]*id="activate"[^>]*>', client.get(url).content.decode())
+        assert found
+        return found[0]
+
+    domain.publish()
+    domain.check()
+    assert " disabled" in button()
+    domain.agree()
+    assert " disabled" not in button()
+
+
+def test_the_page_offers_a_test_mail(domain):
+    client = Client()
+    client.force_login(domain.town.admin)
+    url = reverse("inboxes:sender", args=(domain.town.organization.slug, domain.town.inbox.pk))
+    assert "/sender/test-mail/" in client.get(url).content.decode()
 
 
 # --- caches ----------------------------------------------------------------------------------------------------------

@@ -287,7 +287,7 @@ class OutboundRecipient(TenantModel):
         BOUNCED = "bounced", _("Bounced")
         FAILED = "failed", _("Not delivered")
 
-    mail = TenantForeignKey(OutboundMail, on_delete=models.CASCADE, related_name="recipients", db_index=True)
+    mail = TenantForeignKey(OutboundMail, on_delete=models.CASCADE, related_name="recipients")
     address = models.CharField(max_length=320)
     state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED)
     status = models.CharField(max_length=20, blank=True, help_text="enhanced status code, RFC 3463")
@@ -297,6 +297,11 @@ class OutboundRecipient(TenantModel):
 
     objects = OrganizationManager()
     queue = QueueManager()
+
+    class Meta:
+        base_manager_name = "objects"
+        # The mail alone: workers ask for recipients of mails of all organizations.
+        indexes: ClassVar = [models.Index(fields=["mail"], name="recipients_of_mail")]
 
     def __str__(self) -> str:
         return self.address

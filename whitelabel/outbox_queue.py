@@ -69,15 +69,14 @@ RETURNING mail.id, mail.organization_id, mail.attempts, taken.state = 'sending',
     mail.header_message_id, mail.content, mail.not_before < statement_timestamp() - %(give_up)s * interval '1 day', taken.place
 """
 
-# A worker whose lease ran out changes nothing any more: another one has raised `attempts`.
+# A worker whose lease ran out changes nothing any more: another one has raised `attempts`. A lateral join: the planner
+# may answer EXISTS by reading all recipients there ever were.
 _SETTLE = """
 UPDATE whitelabel_outboundmail AS mail
 SET state = CASE
         WHEN settled.minutes IS NOT NULL AND settled.unsure THEN 'sending'
         WHEN settled.minutes IS NOT NULL THEN 'queued'
-        WHEN EXISTS (
-            SELECT 1 FROM whitelabel_outboundrecipient WHERE mail_id = mail.id AND accepted_at IS NOT NULL
-        ) THEN 'sent'
+        WHEN accepted.id IS NOT NULL THEN 'sent'
         ELSE 'failed'
     END,
     next_attempt_at = CASE WHEN settled.minutes IS NULL THEN mail.next_attempt_at
@@ -86,6 +85,10 @@ SET state = CASE
     lease_until = NULL, last_reply = settled.reply
 FROM unnest(%s::bigint[], %s::integer[], %s::float[], %s::boolean[], %s::text[])
     AS settled(id, attempts, minutes, unsure, reply)
+LEFT JOIN LATERAL (
+    SELECT recipient.id FROM whitelabel_outboundrecipient AS recipient
+    WHERE recipient.mail_id = settled.id AND recipient.accepted_at IS NOT NULL LIMIT 1
+) AS accepted ON true
 WHERE mail.id = settled.id AND mail.attempts = settled.attempts AND mail.state = 'sending'
 """
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, ProgrammingError, transaction
+from django.db import IntegrityError, ProgrammingError, connection, transaction
 from django.utils import timezone
 
 from organizations import scope
@@ -179,3 +179,10 @@ def test_nobody_outside_sees_a_mail(town) -> None:
         assert not OutboundMail.objects.filter(pk=mail.pk).exists()
         assert not outbox.cancel(mail)
         assert not outbox.send_now(mail)
+
+
+@pytest.mark.django_db
+def test_recipients_are_found_by_an_index_on_their_mail() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT indexdef FROM pg_indexes WHERE tablename = 'whitelabel_outboundrecipient'")
+        assert any(definition.endswith("(mail_id)") for (definition,) in cursor.fetchall())

@@ -205,7 +205,11 @@ def copy(value: object, *, label: Text = "", large: bool = False, inline: bool =
 def avatar(name: str, *, size: str = "", decorative: bool = False) -> SafeString:
     """Draw a person as initials on one of six tones, always the same for the same name. Empty name: a dashed ring."""
     words = [word for word in name.replace("@", " ").split() if word[0].isalnum()]
-    letters = (words[0][0] + (words[-1][0] if len(words) > 1 and "@" not in name else "")).upper() if words else "?"
+    letters = (
+        (words[0][0] + (words[-1][0] if len(words) > 1 and "@" not in name else "")).upper()
+        if words
+        else ("?" if name else "")
+    )
     tone = f"tone-{zlib.crc32(name.casefold().encode()) % AVATAR_TONES}" if name else "avatar-none"
     spoken = (
         mark_safe('aria-hidden="true"')

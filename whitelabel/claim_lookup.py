@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from organizations import scope
 from organizations.models import Organization
-from whitelabel import claims
+from whitelabel import claims, links
 from whitelabel.models import SenderDomain
+from whitelabel.record_sets import RecordSet
 from whitelabel.records import ExpectedRecord
 
 
@@ -15,6 +16,11 @@ class ClaimNotFound(LookupError):
 
 def claimed_records(domain: str, slug: str | None = None) -> tuple[ExpectedRecord, ...]:
     """The records that the claim for `domain` (A-label) asks for; `slug` chooses among several organizations."""
+    return claimed_set(domain, slug).records
+
+
+def claimed_set(domain: str, slug: str | None = None) -> RecordSet:
+    """The same with what a check of the claim knows besides: earlier values, what IT said, where the DNS is managed."""
     with scope.queue():
         owners = dict(SenderDomain.queue.filter(domain=domain).values_list("organization_id", "pk"))
     if slug is not None:
@@ -28,7 +34,8 @@ def claimed_records(domain: str, slug: str | None = None) -> tuple[ExpectedRecor
         raise ClaimNotFound(f"Several organizations have a claim for {domain}. Choose with --organization: {slugs}.")
     (organization_id, claim_id), *_ = owners.items()
     with scope.organization(organization_id):
-        return claims.records_of(SenderDomain.objects.get(pk=claim_id))
+        claim = SenderDomain.objects.get(pk=claim_id)
+        return RecordSet(claims.records_of(claim), claims.history(claim), links.is_done(claim), claim.dns_host)
 
 
 def _slug(organization_id: int) -> str:

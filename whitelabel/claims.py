@@ -290,10 +290,17 @@ def _guard(claim: SenderDomain, verdicts: Sequence[Verdict], ready: bool, now: d
         return
     claim.bad_since = claim.bad_since or now
     lasted = now - claim.bad_since
-    if lasted >= timedelta(hours=settings.SENDER_GRACE_HOURS):
+    grace = settings.SENDER_REJECTED_HOURS if _is_rejected(claim, verdicts) else settings.SENDER_GRACE_HOURS
+    if lasted >= timedelta(hours=grace):
         claim.state = State.SUSPENDED
     elif lasted >= timedelta(minutes=settings.SENDER_BAD_AGAIN_MINUTES):
         claim.state = State.DEGRADED
+
+
+def _is_rejected(claim: SenderDomain, verdicts: Sequence[Verdict]) -> bool:
+    """Whether neither the signature nor SPF can carry mail: receivers with a DMARC policy would refuse it now."""
+    bad = {verdict.record.key for verdict in verdicts if verdict.definite_bad}
+    return {"spf", f"dkim-{claim.active_selector}"} <= bad
 
 
 def _stored(verdict: Verdict, previous: dict[str, Any] | None, now: datetime) -> dict[str, Any]:

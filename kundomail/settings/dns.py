@@ -46,6 +46,7 @@ SENDER_AGREEING_SECONDS = 5  # between two rounds that must both find everything
 SENDER_STOP_AFTER_DAYS = 14  # a domain that nobody finishes is not checked for ever
 SENDER_BAD_AGAIN_MINUTES = 10  # a record must be wrong twice, so far apart, to count against an active domain
 SENDER_GRACE_HOURS = 72  # a degraded claim is suspended after this
+SENDER_REJECTED_HOURS = 1  # the same when neither signature nor SPF holds: mail would be refused
 RECORDS_LINK_DAYS = 14  # life of the link for IT
 
 # Domains of the service that nobody may claim, beside MAIL_DOMAIN and what is below it.

@@ -352,6 +352,25 @@ def test_three_days_of_wrong_records_suspend_the_claim(domain):
     assert sends_as(domain) == SERVICE_ADDRESS
 
 
+def test_an_hour_without_signature_and_spf_suspends_the_claim(domain):
+    activated(domain)
+    domain.publish(without=("dkim-k1", "spf"))
+    domain.check()
+    age(domain, bad_since=timezone.now() - timedelta(minutes=59))
+    assert domain.check().state == State.DEGRADED
+    age(domain, bad_since=timezone.now() - timedelta(minutes=61))
+    assert domain.check().state == State.SUSPENDED
+
+
+def test_a_key_that_is_not_in_use_may_be_missing_without_harm(domain):
+    activated(domain)
+    domain.publish(without=("dkim-k2",))
+    domain.check()
+    claim = domain.check()
+    assert (claim.state, claim.bad_since) == (State.ACTIVE, None)
+    assert sends_as(domain) == ADDRESS
+
+
 def test_silent_nameservers_change_nothing(domain):
     activated(domain)
     for server in domain.servers:

@@ -192,6 +192,22 @@ def test_an_existing_claim_is_checked_without_being_touched(stage: Stage) -> Non
 
 
 @pytest.mark.django_db
+def test_for_a_claim_earlier_values_are_known(stage: Stage) -> None:
+    place = town(address=f"jobb@{DOMAIN}")
+    with scope.organization(place.organization):
+        claim = claims.start(DOMAIN, actor=place.admin)
+        stage.expected = claims.records_of(claim)
+        stage.publish()
+        claim.former_tokens = [[claim.token, "2026-03-12T10:42:00+01:00"]]
+        claim.token = claims.new_token()
+        claim.save()
+
+    (owner,) = (row for row in json.loads(check(DOMAIN, "--json")) if row["key"] == "owner")
+
+    assert (owner["code"], owner["params"]) == ("old_value", {"date": "2026-03-12"})
+
+
+@pytest.mark.django_db
 def test_a_domain_without_a_claim_is_explained() -> None:
     with pytest.raises(CommandError, match="There is no claim for"):
         check("okand.test")

@@ -78,10 +78,10 @@ class Command(BaseCommand):
 
     def _claimed(self, domain: str, slug: str | None) -> RecordSet:
         """The records of an existing claim. Imported here: with --records no database is needed."""
-        from whitelabel.claim_lookup import ClaimNotFound, claimed_records
+        from whitelabel.claim_lookup import ClaimNotFound, claimed_set
 
         try:
-            return RecordSet(claimed_records(domain, slug))
+            return claimed_set(domain, slug)
         except ClaimNotFound as error:
             raise CommandError(f"{error} Or give a record set with --records FILE.") from error
 

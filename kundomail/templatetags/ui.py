@@ -4,10 +4,10 @@ Leaves are simple tags (`icon`, `state`, `button`, `copy`, …); containers are 
 `banner`). Every one renders one template of `templates/components/`. The page /components/ shows all of them.
 """
 
-import zlib
 from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
+from hashlib import blake2b
 from typing import Any
 
 from django import template
@@ -160,6 +160,13 @@ def _widget_kind(bound: BoundField) -> str:
     return "input"
 
 
+def _dress_choices(bound: BoundField) -> None:
+    """Give each radio button or checkbox of a group its class: the group's own attributes do not reach them."""
+    css = "checkbox" if isinstance(bound.field.widget, CheckboxSelectMultiple) else "radio"
+    for option in bound.subwidgets:
+        option.data["attrs"] |= {"class": css}
+
+
 @register.simple_tag
 def field(
     bound: BoundField, *, switch: bool = False, addition: Text = "", class_: str = "", **extra: object
@@ -184,7 +191,7 @@ def field(
     attrs |= {"role": "switch"} if switch else {}
     attrs |= {"aria-invalid": "true"} if bound.errors else {}
     if kind == "choices":
-        attrs = {"class": "checkbox" if isinstance(bound.field.widget, CheckboxSelectMultiple) else "radio"}
+        _dress_choices(bound)
     control = bound.as_widget(attrs={name: value for name, value in attrs.items() if value is not None})
     return SafeString(
         render_to_string(
@@ -201,6 +208,11 @@ def copy(value: object, *, label: Text = "", large: bool = False, inline: bool =
     return SafeString(render_to_string("components/copy.html", found).strip())
 
 
+def _tone(name: str) -> int:
+    """The tone of a name: a hash that spreads, since the last bits of a checksum put most short names on one tone."""
+    return int.from_bytes(blake2b(name.casefold().encode(), digest_size=4).digest(), "big") % AVATAR_TONES
+
+
 @register.simple_tag
 def avatar(name: str, *, size: str = "", decorative: bool = False) -> SafeString:
     """Draw a person as initials on one of six tones, always the same for the same name. Empty name: a dashed ring."""
@@ -210,7 +222,7 @@ def avatar(name: str, *, size: str = "", decorative: bool = False) -> SafeString
         if words
         else ("?" if name else "")
     )
-    tone = f"tone-{zlib.crc32(name.casefold().encode()) % AVATAR_TONES}" if name else "avatar-none"
+    tone = f"tone-{_tone(name)}" if name else "avatar-none"
     spoken = (
         mark_safe('aria-hidden="true"')
         if decorative

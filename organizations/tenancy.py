@@ -75,6 +75,10 @@ class TenantForeignKey(models.ForeignKey):
     def deconstruct(self) -> Any:
         name, path, args, kwargs = super().deconstruct()
         kwargs.pop("db_constraint", None)
+        if self.db_index:  # the default of an ordinary foreign key, but not of this one
+            kwargs["db_index"] = True
+        else:
+            kwargs.pop("db_index", None)
         return name, path, args, kwargs
 
 

@@ -216,3 +216,20 @@ def test_events_can_only_be_added(two_towns):
             Event.objects.update(kind="rewritten")
         with pytest.raises(Exception, match="append-only"), transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("DELETE FROM organizations_event")
+
+
+def test_every_reference_that_asks_for_an_index_has_one():
+    indexed = {
+        (table, column)
+        for table, column in rows(
+            """SELECT i.indrelid::regclass::text, a.attname FROM pg_index i
+           JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]"""
+        )
+    }
+    missing = [
+        f"{model.__name__}.{field.name}"
+        for model in TENANT_MODELS
+        for field in model._meta.local_fields
+        if field.is_relation and field.db_index and (model._meta.db_table, field.column) not in indexed
+    ]
+    assert missing == []

@@ -22,11 +22,11 @@ def exact(value: datetime) -> str:
 
 
 def _date(local: datetime, now: datetime) -> str:
-    return (
-        date_format(local, "j M" if local.year == now.year else "j M Y").lower()
-        if _is_swedish()
-        else date_format(local, "j M" if local.year == now.year else "j M Y")
-    )
+    year = "" if local.year == now.year else " Y"
+    if _is_swedish():
+        # The letter M cuts months to three letters; Swedish writes mars, april, juni and juli.
+        return date_format(local, f"j N{year}").replace(".", "").lower()
+    return date_format(local, f"j M{year}")
 
 
 def _relative(local: datetime, now: datetime) -> str:

@@ -78,7 +78,8 @@ def icon(name: str, *, size: int = ICON_SIZE_PX, label: Text = "") -> SafeString
 @register.simple_tag
 def symbol(kind: str, *, label: Text | None = None, size: int = 20) -> SafeString:
     """Draw a state symbol alone. `label` is its accessible name (default: the word); "" hides it, when a word follows."""
-    name = state_word(kind) if label is None else str(label)
+    word = state_word(kind)
+    name = word if label is None else str(label)
     spoken = format_html('role="img" aria-label="{}"', name) if name else mark_safe('aria-hidden="true"')
     return format_html(
         '<svg class="symbol symbol-{}" {} viewBox="0 0 20 20" width="{}" height="{}" fill="none" stroke-width="1.75"'
@@ -370,7 +371,7 @@ def html_attributes(context: Context) -> SafeString:
         "data_theme": cookies.get("theme") if cookies.get("theme") in THEMES else None,
         "data_rail": "icons" if cookies.get("rail") == "icons" else None,
         "data_panel": "closed" if cookies.get("panel") == "closed" else None,
-        "data_shortcuts": "off" if cookies.get("shortcuts") == "off" or not wants_shortcuts else None,
+        "data_shortcuts": "off" if cookies.get("shortcuts", "on" if wants_shortcuts else "off") == "off" else None,
     }
     return attributes(chosen)
 

@@ -27,7 +27,10 @@ document.addEventListener("click", (event) => {
   if (toggle) remember(toggle.dataset.toggle, root.dataset[toggle.dataset.toggle] ? "" : toggle.dataset.on);
   // A button that is disabled but can be focused (it says why) must not act.
   const disabled = event.target.closest('[aria-disabled="true"]');
-  if (disabled) event.preventDefault();
+  if (disabled) {
+    event.preventDefault();
+    event.stopImmediatePropagation();
+  }
 }, true);
 
 showTheme();

@@ -4,25 +4,26 @@ import { toast } from "./toast.js";
 
 const SHOWN_MS = 2000;
 
-function copyBySelection(text) {
-  // The clipboard API exists only on https and localhost.
+/** The clipboard API exists only on https and localhost. What is selected must lie beside the button: a modal
+    dialog makes everything outside of it unselectable. */
+function copyBySelection(text, button) {
   const area = document.createElement("textarea");
   area.value = text;
   area.className = "visually-hidden";
-  document.body.append(area);
+  button.parentElement.append(area);
   area.select();
   const done = document.execCommand("copy");
   area.remove();
   return done;
 }
 
-async function copyText(text) {
-  if (!navigator.clipboard) return copyBySelection(text);
+async function copyText(text, button) {
+  if (!navigator.clipboard) return copyBySelection(text, button);
   try {
     await navigator.clipboard.writeText(text);
     return true;
   } catch {
-    return copyBySelection(text);
+    return copyBySelection(text, button);
   }
 }
 
@@ -57,7 +58,7 @@ document.addEventListener("click", async (event) => {
   if (!button || button.classList.contains("is-copied")) return;
   const text = button.dataset.copy ?? document.getElementById(button.dataset.copyFrom).textContent;
   const focused = document.activeElement;
-  if (await copyText(text)) confirmCopy(button);
+  if (await copyText(text, button)) confirmCopy(button);
   else toast({ text: words.copyFailed, kind: "error" });
   focused?.focus?.({ preventScroll: true });
 });

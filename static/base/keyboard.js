@@ -39,7 +39,10 @@ function choose() {
 function fillSheet() {
   const list = sheet.querySelector("[data-shortcut-list]");
   const seen = new Map();
-  for (const line of sheet.querySelectorAll("[data-general-key]")) seen.set(line.dataset.generalKey, line.dataset.generalLabel);
+  const hasRows = document.querySelector("[data-row]");
+  for (const line of sheet.querySelectorAll("[data-general-key]")) {
+    if (hasRows || !("ofRows" in line.dataset)) seen.set(line.dataset.generalKey, line.dataset.generalLabel);
+  }
   for (const element of document.querySelectorAll("[data-shortcut]")) {
     if (!seen.has(element.dataset.shortcut)) seen.set(element.dataset.shortcut, nameOf(element));
   }
@@ -81,4 +84,4 @@ document.addEventListener("click", (event) => {
 
 const toggle = document.querySelector("[data-shortcut-switch]");
 toggle.checked = !isOff();
-toggle.addEventListener("change", () => remember("shortcuts", toggle.checked ? "" : "off"));
+toggle.addEventListener("change", () => remember("shortcuts", toggle.checked ? "on" : "off"));

@@ -81,4 +81,9 @@ if (place?.dataset.live) {
   connection.watchVisibility();
   connection.open();
   addEventListener("pagehide", () => connection.close());
+  addEventListener("pageshow", (event) => {
+    if (!event.persisted) return;
+    connection.missed = true;
+    connection.open();
+  });
 }

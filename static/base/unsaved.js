@@ -20,7 +20,14 @@ document.addEventListener("change", mark);
 document.addEventListener("reset", (event) => setTimeout(() => mark({ target: event.target })));
 document.body.addEventListener("htmx:load", remember);
 document.addEventListener("submit", (event) => {
-  if (!event.defaultPrevented || event.target.matches("[hx-post], [hx-put], [hx-patch]")) event.target.classList.remove("is-unsaved");
+  if (!event.defaultPrevented) event.target.classList.remove("is-unsaved");
+});
+// A form sent by htmx stays where it is: it is saved only when the server has said so.
+document.body.addEventListener("htmx:afterRequest", (event) => {
+  const form = event.target.closest?.("form[data-guard]");
+  if (!form || !event.detail.successful || event.detail.requestConfig.verb === "get") return;
+  loaded.set(form, stateOf(form));
+  form.classList.remove("is-unsaved");
 });
 
 addEventListener("beforeunload", (event) => {

@@ -75,7 +75,8 @@ class TenantForeignKey(models.ForeignKey):
     def deconstruct(self) -> Any:
         name, path, args, kwargs = super().deconstruct()
         kwargs.pop("db_constraint", None)
-        if self.db_index:  # the default of an ordinary foreign key, but not of this one
+        # An index is the default of an ordinary foreign key, but not of this one.
+        if self.db_index:  # type: ignore[attr-defined]  # the stubs leave it out
             kwargs["db_index"] = True
         else:
             kwargs.pop("db_index", None)

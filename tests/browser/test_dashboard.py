@@ -443,6 +443,17 @@ def test_a_phone_shows_one_pane_at_a_time(at_work: Page, served: str, town: Town
     expect(at_work.get_by_role("textbox", name="Meddelande")).to_be_hidden()
 
 
+def test_a_conversation_opened_on_a_phone_brings_its_acts(at_work: Page, served: str, town: Town) -> None:
+    at_work.set_viewport_size({"width": 390, "height": 844})
+    open_list(at_work, served, town)
+    at_work.get_by_role("link", name="Fråga om jobbet").click()
+    acts = at_work.locator(".bottom-bar")
+    expect(acts.get_by_role("button", name="Svara")).to_be_visible()
+    acts.get_by_role("button", name="Klart").click()
+    expect(at_work.locator(".toast")).to_contain_text("klart")
+    assert status(town) == "done"
+
+
 def test_without_javascript_a_mail_can_be_read_answered_and_marked(browser: Browser, served: str, town: Town) -> None:
     context = browser.new_context(java_script_enabled=False, locale="sv")
     page = working(context.new_page(), served, town.agent)

@@ -16,7 +16,7 @@ from inboxes.sample_mail import send_sample
 from organizations.models import Event
 from organizations.permissions import admin_required
 from organizations.requests import MemberRequest
-from whitelabel import activation, approvals, claims, links, record_export, rotation, schedule
+from whitelabel import activation, approvals, claims, identity, links, record_export, rotation, schedule
 from whitelabel.diagnosis import vendors
 from whitelabel.models import SenderAddress, SenderDomain
 from whitelabel.presenting import event_text, records_page
@@ -204,8 +204,18 @@ def _claimed(inbox: int) -> tuple[Inbox, SenderDomain]:
     return found, get_object_or_404(SenderDomain, domain=found.domain)
 
 
+def own_sender(inbox: Inbox) -> SenderAddress | None:
+    """The inbox's own address as a sender, activated or not. Call inside the organization's scope."""
+    return SenderAddress.objects.select_related("activated_by").filter(address=inbox.address).first()
+
+
+def leaves_as_own(inbox: Inbox) -> bool:
+    """Whether a mail sent now has the inbox's own address as From: activated, and its signature can be verified."""
+    return identity.choose(inbox.address, inbox.service_address, inbox.name).kind == identity.Kind.OWN
+
+
 def _context(request: MemberRequest, inbox: Inbox, claim: SenderDomain | None) -> dict[str, Any]:
-    own = SenderAddress.objects.select_related("activated_by").filter(address=inbox.address).first()
+    own = own_sender(inbox)
     shared = (
         Inbox.objects.filter(address__endswith=f"@{inbox.domain}").order_by("address").values_list("address", flat=True)
     )
@@ -215,6 +225,7 @@ def _context(request: MemberRequest, inbox: Inbox, claim: SenderDomain | None) -
         "claim": claim,
         "page": records_page(claim) if claim else None,
         "sender": own,
+        "leaves_as_own": leaves_as_own(inbox),
         "failure": activation.failure_text(own) if own else "",
         "shared": list(shared),
         "links": links.open_links(claim) if claim else [],

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from inboxes.creating import InboxRefused, create_inbox
 from inboxes.forms import GeneralForm, NewInboxForm, SignatureForm
 from inboxes.models import Inbox, ServiceAddress
+from inboxes.sender import leaves_as_own, own_sender
 from organizations.models import Event, record
 from organizations.permissions import admin_required
 from organizations.requests import MemberRequest
@@ -52,6 +53,8 @@ def receive(request: MemberRequest, organization_slug: str, inbox: int) -> HttpR
     context = {
         "inbox": found,
         "service_address": service_address,
+        "sender": own_sender(found),
+        "leaves_as_own": leaves_as_own(found),
         "guide_postfix": f"{found.address} {service_address}",
         "google_code": _latest_google_code(found),
     }

@@ -8,6 +8,7 @@ from django.urls import reverse
 from inboxes.models import Inbox
 from organizations import scope
 from tests.support.builders import Town, town
+from tests.support.outgoing import activated, verdict
 from whitelabel import claims
 from whitelabel.models import RecordsLink, SenderDomain
 
@@ -52,6 +53,45 @@ def test_the_instructions_name_the_microsoft_policy_of_october_2020(place, admin
     for words in ("oktober 2020", "Exchange Server", "Google Workspace", "lokal kopia", "Flera adresser"):
         assert words in body
     assert "jobb@lillestad.se jobb.lillestad.se@mail.kundo.se" in body
+
+
+OWN = "skickas från <strong>jobb@lillestad.se</strong>"
+SERVICE = "skickas från <strong>jobb.lillestad.se@mail.kundo.se</strong>"
+
+
+def page(place, client, name):
+    return client.get(url(place, f"inboxes:{name}", inbox=place.inbox.pk)).content.decode()
+
+
+def activate(place, wrong: str = "") -> None:
+    said = {"params": {"n": "2"}, "found": "", "details": [], "servers": [], "resolvers": []}
+    verdicts = [verdict(wrong, "red", definite_bad=True) | said] if wrong else []
+    with scope.organization(place.organization):
+        activated(place.inbox, verdicts)
+
+
+@pytest.mark.parametrize("name", ["receive", "sender"])
+def test_before_activation_the_pages_name_the_service_address(place, admin, name):
+    assert SERVICE in page(place, admin, name)
+
+
+@pytest.mark.parametrize("name", ["receive", "sender"])
+def test_after_activation_the_pages_name_the_own_address(place, admin, name):
+    activate(place)
+    assert OWN in page(place, admin, name)
+
+
+@pytest.mark.parametrize("name", ["receive", "sender"])
+def test_while_the_signature_cannot_be_verified_the_pages_name_the_service_address(place, admin, name):
+    activate(place, wrong="dkim-k1")
+    assert SERVICE in page(place, admin, name)
+
+
+def test_a_wrong_record_that_stops_no_signature_does_not_claim_that_mail_leaves_elsewhere(place, admin):
+    activate(place, wrong="spf")
+    body = page(place, admin, "sender")
+    assert OWN in body
+    assert "Mail skickas ändå från jobb@lillestad.se" in body
 
 
 def test_the_signature_is_saved(place, admin):

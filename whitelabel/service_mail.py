@@ -10,6 +10,7 @@ import logging
 from collections.abc import Sequence
 from datetime import timedelta
 from email import charset
+from email.utils import make_msgid
 
 from django.conf import settings
 from django.core.mail import EmailMessage
@@ -83,6 +84,8 @@ def _postpone(mail: ServiceMail, reply: str) -> None:
 
 def _octets(message: EmailMessage) -> bytes:
     message.encoding = QUOTED_PRINTABLE
+    # Django would name the machine it runs on: "localhost", or a container.
+    message.extra_headers.setdefault("Message-ID", make_msgid(domain=settings.MAIL_DOMAIN))
     # The stubs do not know that Django's own message classes take the line end.
     written: bytes = message.message().as_bytes(linesep="\r\n")  # type: ignore[call-arg]
     signing = service_signing()

@@ -70,6 +70,13 @@ def test_what_the_relay_takes_is_gone_from_the_queue_and_reads_as_written():
     assert not ServiceMail.objects.exists()
 
 
+def test_its_message_id_is_of_the_services_domain():
+    invite("kollega@example.se")
+    line = Line()
+    service_mail.send_due(line)
+    assert message_from_bytes(line.given[0][2], policy=policy.default)["Message-ID"].endswith("@mail.kundo.se>")
+
+
 def test_it_is_signed_by_the_service():
     invite("kollega@example.se")
     line = Line()

@@ -14,6 +14,7 @@ import venv
 from collections.abc import Mapping
 from pathlib import Path
 
+from kundomail.local import running
 from kundomail.local.errors import LocalError
 from kundomail.local.locking import FileLock
 
@@ -31,6 +32,8 @@ def environment_python(checkout: Path) -> Path:
 def enter(checkout: Path) -> None:
     """Go on in the checkout's environment, if there is one; then local mode is the default.
 
+    In local mode a command finds the servers and ports of the `make run` that is running, whatever shell it is in.
+
     Replaces the running process unless it is there already. A server without `.venv` is left as it is.
     """
     python = environment_python(checkout)
@@ -38,6 +41,7 @@ def enter(checkout: Path) -> None:
         return
     if any(_stamp(checkout, lock).exists() for lock in LOCKS):
         os.environ.setdefault("KUNDOMAIL_LOCAL", "1")
+        os.environ.update(running.recall(checkout, os.environ))
     if Path(sys.prefix).resolve() != python.parent.parent.resolve():
         os.execv(python, [str(python), *sys.argv])  # noqa: S606  (no shell is wanted)
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from kundomail.local import embedded, paths, postgres, stack
+from kundomail.local import embedded, paths, postgres, running, stack
 from kundomail.local.account import server_account
 from kundomail.local.directories import make_private
 from kundomail.local.errors import LocalError
@@ -47,11 +47,12 @@ def run(plan: stack.Plan, welcome: Sequence[str]) -> None:
     """
     sockets = paths.socket_directory(plan.checkout)
     make_private(sockets, server_account())
-    with FileLock(sockets / "up.lock") as lock:
+    with FileLock(running.lock_path(plan.checkout)) as lock:
         if not lock.try_acquire():
             raise AlreadyRunning(f"KundoMail is already running: {lock.path.read_text().strip()}")
         stack.refuse_used_ports(plan.ports())
         lock.path.write_text(f"{plan.url} (process {os.getpid()}). Stop it there with Ctrl-C, or kill {os.getpid()}.\n")
+        running.remember(plan.checkout, os.environ)
         asyncio.run(_supervise(plan, welcome))
 
 

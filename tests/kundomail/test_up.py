@@ -7,12 +7,13 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from django.core.management import get_commands
 
-from kundomail.local import cleaning, paths, stack, up
+from kundomail.local import cleaning, paths, running, stack, up
 from kundomail.local.account import server_account
 from kundomail.local.directories import make_private
 from kundomail.local.errors import LocalError
@@ -35,6 +36,35 @@ def test_a_second_start_is_refused_and_says_where_the_first_one_is(elsewhere: Pa
         first.path.write_text("http://localhost:8000 (process 4711).\n")
         with pytest.raises(up.AlreadyRunning, match=r"already running: http://localhost:8000 \(process 4711\)"):
             up.run(stack.Plan(elsewhere), [])
+
+
+@pytest.fixture
+def started(elsewhere: Path) -> Iterator[Path]:
+    """A checkout whose `make run` was given a port and a database."""
+    make_private(paths.socket_directory(elsewhere), server_account())
+    with FileLock(running.lock_path(elsewhere)) as lock:
+        lock.acquire()
+        running.remember(elsewhere, {"SMTP_PORT": "2600", "DATABASE_URL": "postgres://a:secret@db/b", "HOME": "/x"})
+        yield elsewhere
+
+
+def test_a_command_of_another_shell_finds_what_the_running_product_was_given(started: Path) -> None:
+    assert running.recall(started, {}) == {"SMTP_PORT": "2600", "DATABASE_URL": "postgres://a:secret@db/b"}
+
+
+def test_a_command_with_variables_of_its_own_means_its_own_servers(started: Path) -> None:
+    assert running.recall(started, {"DATABASE_URL": "postgres://other/one"}) == {}
+
+
+def test_what_a_product_was_given_is_for_its_owner_only(started: Path) -> None:
+    written = paths.socket_directory(started) / "environment.json"
+    assert written.stat().st_mode & 0o777 == 0o600
+
+
+def test_what_a_product_was_given_ends_with_it(elsewhere: Path) -> None:
+    make_private(paths.socket_directory(elsewhere), server_account())
+    running.remember(elsewhere, {"SMTP_PORT": "2600"})
+    assert running.recall(elsewhere, {}) == {}
 
 
 @pytest.mark.parametrize("kind", [socket.SOCK_STREAM, socket.SOCK_DGRAM])
@@ -121,6 +151,11 @@ def test_the_product_comes_up_answers_refuses_a_second_start_and_leaves_nothing(
             assert page.status == 200
         with socket.create_connection(("127.0.0.1", smtp), timeout=10) as client:
             assert client.recv(4) == b"220 "
+        elsewhere_called = {k: v for k, v in environment.items() if k not in running.VARIABLES}
+        mailed = subprocess.run(
+            [sys.executable, "manage.py", "demo_mail"], cwd=copied_checkout, env=elsewhere_called, check=False
+        )
+        assert mailed.returncode == 0
         second = subprocess.run(
             [sys.executable, "manage.py", "up"],
             cwd=copied_checkout,

@@ -32,11 +32,16 @@ export function toast({ text, kind = "success", undo = "", seconds = SHOWN_SECON
   return note;
 }
 
+function post(url) {
+  // A failure is told by the events below; the promise says it a second time.
+  window.htmx.ajax("POST", url, { target: document.body, swap: "none" })?.catch(() => {});
+}
+
 document.addEventListener("click", (event) => {
   const note = event.target.closest(".toast");
   if (!note) return;
   const undo = event.target.closest("[data-undo]");
-  if (undo) window.htmx.ajax("POST", undo.dataset.undo, { target: document.body, swap: "none" });
+  if (undo) post(undo.dataset.undo);
   if (undo || event.target.closest("[data-close-toast]")) dismiss(note);
 });
 

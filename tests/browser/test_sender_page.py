@@ -11,6 +11,7 @@ from django.db import connections
 from playwright.sync_api import Browser, Page, expect
 
 from conversations import live
+from inboxes.creating import create_inbox
 from organizations import scope
 from organizations.models import User
 from tests.support.browsing import be_patient, log_in
@@ -178,3 +179,16 @@ def test_one_switches_the_language_where_one_is(opened: Page, domain: Domain) ->
     expect(opened.get_by_role("heading", level=1, name="Change sender address")).to_be_visible()
     assert opened.url == address
     assert User.objects.get(pk=domain.town.admin.pk).language == "en"
+
+
+@pytest.mark.parametrize("name", ["", "{}/receive/", "{}/receive/sender/"])
+def test_an_address_wider_than_a_phone_wraps(page: Page, served: str, domain: Domain, name: str) -> None:
+    with scope.organization(domain.town.organization):
+        address = f"en.adress.med.många.ord.för.en.förvaltning.och.ännu.några.till@{DOMAIN}"
+        inbox = create_inbox(address, "Lillestad, Lång", actor=domain.town.admin)
+    be_patient(page)
+    page.set_viewport_size({"width": 390, "height": 844})
+    log_in(page, served, domain.town.admin)
+    page.goto(f"{served}/{domain.town.organization.slug}/settings/inboxes/{name.format(inbox.pk)}")
+    expect(page.get_by_text(address).first).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") == 390

@@ -297,7 +297,7 @@ row(
     "red",
     "Your DMARC policy demands the exact domain (adkim=s, aspf=s). Mail would be rejected. "
     "Add the two extra records; your policy can stay.",
-    "Er DMARC-policy kräver exakt domän (adkim=s, aspf=s). Mejlen skulle avvisas. "
+    "Er DMARC-policy kräver exakt domän (adkim=s, aspf=s). Mailen skulle avvisas. "
     "Lägg in de två extra posterna; policyn kan vara kvar.",
 )(dmarc("v=DMARC1; p=reject; adkim=s; aspf=s"))
 
@@ -306,7 +306,7 @@ row(
     "dmarc",
     "red",
     "Works, but fails when a recipient forwards the mail. Add the two extra records.",
-    "Fungerar, men inte när en mottagare vidarebefordrar mejlet. Lägg in de två extra posterna.",
+    "Fungerar, men inte när en mottagare vidarebefordrar mailet. Lägg in de två extra posterna.",
 )(dmarc("v=DMARC1; p=reject; adkim=s"))
 
 row(

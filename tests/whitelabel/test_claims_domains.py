@@ -357,6 +357,11 @@ def test_two_organizations_that_press_activate_at_once_are_one_activation(domain
     failures = at_once(checking.check_due, checking.check_due)
     assert failures == []
     senders = [domain.sender(), second.sender(f"info@{DOMAIN}")]
+    if any(sender.requested_at for sender in senders):  # one worker may have found the other's claim locked
+        for claim in (domain, second):
+            claim.age(next_check_at=timezone.now(), lease_until=None)
+        checking.check_due()
+        senders = [domain.sender(), second.sender(f"info@{DOMAIN}")]
     assert sorted(sender.activated_at is not None for sender in senders) == [False, True]
     assert {sender.failure for sender in senders} == {"", "consent"}
 

@@ -49,8 +49,8 @@ class AddressBook:
     def __init__(self) -> None:
         self._entries: dict[str, tuple[Entry, float]] = {}
         self._lock = threading.Lock()
-        self._listening = False
         self._closed = threading.Event()
+        self._listener: Listener | None = None
         self.edition = 0
         self._thread = threading.Thread(target=self._listen, name="address-book", daemon=True)
         self._thread.start()
@@ -65,30 +65,34 @@ class AddressBook:
     def remember(self, key: str, entry: Entry, edition: int) -> None:
         """Keep what the database answered to a look-up that began at `edition`."""
         with self._lock:
-            if self._listening and edition == self.edition:
+            if self._listener is not None and edition == self.edition:
                 self._entries[key] = (entry, time.monotonic() + _LIFE_SECONDS)
 
     def close(self) -> None:
         """Stop listening."""
         self._closed.set()
+        with self._lock:
+            if self._listener is not None:
+                self._listener.interrupt()
         self._thread.join()
 
     def _listen(self) -> None:
         while not self._closed.is_set():
             try:
                 with Listener(CHANNEL) as listener:
-                    self._forget(listening=True)
+                    self._forget(listener)
                     while not self._closed.is_set():
                         if listener.wait(_WAIT_SECONDS):
-                            self._forget(listening=True)
+                            self._forget(listener)
+                    self._forget(None)
             except (psycopg2.Error, Error, OSError) as error:
                 log.warning("not listening for changed addresses: %s", type(error).__name__)
-                self._forget(listening=False)
+                self._forget(None)
                 self._closed.wait(_RECONNECT_SECONDS)
 
-    def _forget(self, *, listening: bool) -> None:
+    def _forget(self, listener: Listener | None) -> None:
         """Changes are rare and the table is read quickly: forgetting all is simpler than finding the one that changed."""
         with self._lock:
-            self._listening = listening
+            self._listener = listener
             self.edition += 1
             self._entries.clear()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import select
+import socket
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Any
@@ -45,18 +46,27 @@ class Listener:
         with self._connection.cursor() as cursor:
             for channel in channels:
                 cursor.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
+        self._interruption, self._interrupted = socket.socketpair()
 
     def wait(self, timeout: float) -> list[tuple[str, dict[str, Any]]]:
         """Wait up to `timeout` seconds; returns (channel, payload) pairs. Raises psycopg2.OperationalError when cut off."""
-        if not self._connection.notifies and select.select([self._connection], [], [], timeout)[0]:
-            self._connection.poll()
+        if not self._connection.notifies:
+            ready, _, _ = select.select([self._connection, self._interrupted], [], [], timeout)
+            if self._connection in ready:
+                self._connection.poll()
         news = [(notice.channel, json.loads(notice.payload or "{}")) for notice in self._connection.notifies]
         self._connection.notifies.clear()
         return news
 
+    def interrupt(self) -> None:
+        """End `wait`, now and from then on. The one call that may come from another thread."""
+        self._interruption.send(b"!")
+
     def close(self) -> None:
         """Give the connection back."""
         self._connection.close()
+        self._interruption.close()
+        self._interrupted.close()
 
     def __enter__(self) -> Listener:
         return self

@@ -11,11 +11,13 @@ from urllib.parse import urlsplit
 
 import django
 import pytest
+from django.test import TransactionTestCase
 
 from kundomail.local import paths
 from kundomail.local.catalogues import compile_catalogues
 from kundomail.local.errors import LocalError
 from kundomail.local.testing import TestServers
+from tests.support.emptying import empty_the_database
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 CHROMIUM = Path(os.environ.get("CHROMIUM_PATH", "/usr/bin/chromium"))
@@ -43,6 +45,7 @@ if "PYTEST_XDIST_WORKER" not in os.environ:  # The workers of xdist inherit what
 # Here and not in pyproject.toml: there pytest-django would read the settings before this file has run.
 os.environ["DJANGO_SETTINGS_MODULE"] = "kundomail.settings"
 django.setup()
+TransactionTestCase._fixture_teardown = empty_the_database
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

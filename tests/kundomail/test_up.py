@@ -114,24 +114,6 @@ class RunningProduct:
             time.sleep(0.1)
 
 
-@pytest.fixture
-def copied_checkout(elsewhere: Path) -> Path:
-    """The project's own files at a path with a space, with this environment linked in."""
-    tracked = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=CHECKOUT,
-        capture_output=True,
-        check=True,
-    )
-    for name in filter(None, tracked.stdout.decode().split("\0")):
-        if (CHECKOUT / name).is_file():
-            target = elsewhere / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes((CHECKOUT / name).read_bytes())
-    (elsewhere / ".venv").symlink_to(CHECKOUT / ".venv")
-    return elsewhere
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_the_product_comes_up_answers_refuses_a_second_start_and_leaves_nothing(

@@ -10,8 +10,8 @@ run:
 
 # Playwright keeps an event loop running in its process, which tests that start one of their own cannot share.
 test: dev
-	$(VENV) -m pytest -n 2 -m "not slow and not browser"
-	$(VENV) -m pytest -n 2 -m "browser and not slow"
+	$(VENV) -m pytest -n 2 --dist worksteal -m "not slow and not browser"
+	$(VENV) -m pytest -n 2 --dist worksteal -m "browser and not slow"
 
 test-slow: dev
 	$(VENV) -m pytest -m slow

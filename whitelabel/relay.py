@@ -12,17 +12,19 @@ import smtplib
 import socket
 import ssl
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from django.conf import settings
 
 DEFAULT_PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 MAX_REPLY_CHARACTERS = 500
+GOODBYE_SECONDS = 2
 
-ACCEPTED, SEND_CONTENT, CLOSING = 250, 354, 421
+GREETING, ACCEPTED, SEND_CONTENT, CLOSING = 220, 250, 354, 421
 GO_ON_CODES = (ACCEPTED, 251, 252, SEND_CONTENT)
 # Replies that are about us and the relay, not about the mail: the mail must not be given up for them (RFC 4954, 3207).
 RELAY_TROUBLE_CODES = (CLOSING, 454, 530, 534, 535, 538)
@@ -69,6 +71,7 @@ class RelayAddress:
     ca_file: str = ""
     ehlo_name: str = "localhost"
     timeout_seconds: float = 60
+    session_seconds: float = 60
     transaction_seconds: float = 240
     mails_per_connection: int = 100
     idle_seconds: float = 20
@@ -88,6 +91,7 @@ class RelayAddress:
             ca_file=settings.RELAY_CA_FILE,
             ehlo_name=settings.RELAY_EHLO_NAME or settings.MAIL_DOMAIN,
             timeout_seconds=settings.RELAY_TIMEOUT_SECONDS,
+            session_seconds=settings.RELAY_SESSION_SECONDS,
             transaction_seconds=settings.RELAY_TRANSACTION_SECONDS,
             mails_per_connection=settings.RELAY_MAILS_PER_CONNECTION,
             idle_seconds=settings.RELAY_IDLE_SECONDS,
@@ -99,11 +103,11 @@ class Relay:
 
     def __init__(self, address: RelayAddress) -> None:
         self.address = address
-        self._smtp: smtplib.SMTP | None = None
+        self._smtp: _Session | None = None
         self._mails = 0
         self._used_at = 0.0
 
-    def open(self) -> smtplib.SMTP:
+    def open(self) -> _Session:
         """A session that is ready. Raises RelayUnavailable."""
         worn = self._mails >= self.address.mails_per_connection
         if self._smtp is not None and (worn or time.monotonic() - self._used_at > self.address.idle_seconds):
@@ -119,8 +123,7 @@ class Relay:
         if smtp is None:
             return
         with contextlib.suppress(OSError, smtplib.SMTPException):
-            if smtp.sock:
-                smtp.sock.settimeout(2)
+            smtp.allow(GOODBYE_SECONDS)
             smtp.quit()
         smtp.close()
 
@@ -131,7 +134,7 @@ class Relay:
         smtp = self.open()
         stage = _Stage()
         try:
-            self._set_deadline(smtp)
+            smtp.allow(self.address.transaction_seconds)
             reply = _transaction(smtp, envelope_sender, recipient, content, stage)
         except (OSError, smtplib.SMTPException) as error:
             self._drop()
@@ -149,62 +152,85 @@ class Relay:
             self._smtp.close()
         self._smtp = None
 
-    def _set_deadline(self, smtp: smtplib.SMTP) -> None:
-        """Give one transaction its time: a relay that sends an octet now and then must not hold the worker."""
-        reader = smtp.file if isinstance(smtp.file, _Reader) else None
-        if reader is None:
-            reader = _Reader(smtp.sock, self.address.timeout_seconds)  # type: ignore[arg-type]  # connected
-            smtp.file = reader
-        reader.deadline = time.monotonic() + self.address.transaction_seconds
-
-    def _connect(self) -> smtplib.SMTP:
+    def _connect(self) -> _Session:
         address = self.address
+        smtp = (_TlsSession if address.scheme == "smtps" else _Session)(address, self._tls)
         try:
-            smtp = self._session()
-            if address.user:
-                smtp.login(address.user, address.password)
-        except (OSError, smtplib.SMTPException) as error:
-            raise RelayUnavailable(f"{address.host}:{address.port}: {_text(error)}") from error
-        return smtp
-
-    def _session(self) -> smtplib.SMTP:
-        address = self.address
-        name, seconds = address.ehlo_name, address.timeout_seconds
-        if address.scheme == "smtps":
-            return smtplib.SMTP_SSL(address.host, address.port, name, timeout=seconds, context=self._tls())
-        smtp = smtplib.SMTP(address.host, address.port, name, timeout=seconds)
-        try:
+            smtp.connect(address.host, address.port)
             smtp.ehlo_or_helo_if_needed()
             if address.scheme == "smtp+starttls":
                 # Raises when the relay does not offer it: mail and password never fall back to plain text.
                 smtp.starttls(context=self._tls())
                 smtp.ehlo()
-        except (OSError, smtplib.SMTPException):
+            if address.user:
+                smtp.login(address.user, address.password)
+        except (OSError, smtplib.SMTPException) as error:
             smtp.close()
-            raise
+            raise RelayUnavailable(f"{address.host}:{address.port}: {_text(error)}") from error
         return smtp
 
     def _tls(self) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=self.address.ca_file or None)
 
 
-class _Reader:
-    """Reads reply lines for smtplib, each octet within the timeout and all of them before the deadline (monotonic)."""
+class _Session(smtplib.SMTP):
+    """An SMTP session in which all replies together have their time, from the greeting on: `allow` gives more.
 
-    def __init__(self, connection: socket.socket, timeout_seconds: float) -> None:
-        self._connection = connection
-        self._timeout = timeout_seconds
-        self._octets = b""
+    A relay that sends an octet now and then must not hold the worker.
+    """
+
+    def __init__(self, address: RelayAddress, tls: Callable[[], ssl.SSLContext]) -> None:
+        super().__init__(
+            local_hostname=address.ehlo_name, timeout=min(address.timeout_seconds, address.session_seconds)
+        )
+        self._tls_context = tls
         self.deadline = 0.0
+        self.allow(address.session_seconds)
+
+    def allow(self, seconds: float) -> None:
+        """Let what follows take this long."""
+        self.deadline = time.monotonic() + seconds
+
+    def connect(self, host: str = "localhost", port: int = 0, source_address: Any = None) -> tuple[int, bytes]:
+        """Connect and read the greeting. Raises OSError, SMTPConnectError for any greeting but 220."""
+        # starttls checks the certificate against this name, which smtplib sets only when it connects by itself.
+        self._host = host
+        code, text = super().connect(host, port, source_address)
+        if code != GREETING:
+            raise smtplib.SMTPConnectError(code, text)
+        return code, text
+
+    def getreply(self) -> tuple[int, bytes]:
+        """The next reply; smtplib forgets the reader when a connection or TLS begins."""
+        if self.file is None and self.sock is not None:
+            self.file = _Reader(self)  # type: ignore[assignment]  # all that smtplib calls
+        return super().getreply()
+
+
+class _TlsSession(_Session):
+    """The same where TLS comes before the first octet."""
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        connection = socket.create_connection((host, port), timeout)
+        return self._tls_context().wrap_socket(connection, server_hostname=host)
+
+
+class _Reader:
+    """Reads reply lines for smtplib, each octet within the session's timeout and all of them before its deadline."""
+
+    def __init__(self, session: _Session) -> None:
+        self._session = session
+        self._octets = b""
 
     def readline(self, limit: int) -> bytes:
         """The next line with its end; less at `limit` octets or when the relay has hung up. Raises TimeoutError."""
+        session = self._session
         while b"\n" not in self._octets[:limit] and len(self._octets) < limit:
-            left = min(self._timeout, self.deadline - time.monotonic())
+            left = min(session.timeout, session.deadline - time.monotonic())
             if left <= 0:
                 raise TimeoutError("the relay takes too long")
-            self._connection.settimeout(left)
-            octets = self._connection.recv(4096)
+            session.sock.settimeout(left)  # type: ignore[union-attr]  # connected
+            octets = session.sock.recv(4096)  # type: ignore[union-attr]
             if not octets:
                 break
             self._octets += octets

@@ -9,6 +9,8 @@ RELAY_CA_FILE: str = env.str("RELAY_CA_FILE", default="")
 # The name we give in EHLO; empty = MAIL_DOMAIN.
 RELAY_EHLO_NAME: str = env.str("RELAY_EHLO_NAME", default="")
 RELAY_TIMEOUT_SECONDS: int = env.int("RELAY_TIMEOUT_SECONDS", default=60)  # of one command and its reply
+# Of connecting, greeting, TLS and log-in together.
+RELAY_SESSION_SECONDS: int = env.int("RELAY_SESSION_SECONDS", default=60)
 RELAY_TRANSACTION_SECONDS: int = env.int("RELAY_TRANSACTION_SECONDS", default=240)  # of one mail to one recipient
 RELAY_MAILS_PER_CONNECTION = 100
 RELAY_IDLE_SECONDS = 20  # a connection unused this long is closed
@@ -29,8 +31,8 @@ OUTBOX_BATCH = 50  # mails claimed at a time
 OUTBOX_UNRECORDED_REPLIES = 50
 OUTBOX_UNRECORDED_SECONDS = 0.25
 OUTBOX_BATCH_OCTETS = 32 * 1024 * 1024  # of them in memory at a time
-# How long a worker may be silent before another takes its mails; longer than RELAY_TRANSACTION_SECONDS.
-OUTBOX_LEASE_SECONDS: int = env.int("OUTBOX_LEASE_SECONDS", default=300)
+# How long a worker may be silent before another takes its mails; longer than a session and a transaction of the relay.
+OUTBOX_LEASE_SECONDS: int = env.int("OUTBOX_LEASE_SECONDS", default=360)
 OUTBOX_RETRY_MINUTES = (1, 2, 5, 15, 60)  # then hourly
 OUTBOX_GIVE_UP_DAYS = 5
 OUTGOING_MESSAGE_OCTETS = 25 * 1024 * 1024  # what common receivers accept, encoded

@@ -14,7 +14,7 @@ from pathlib import Path
 from whitelabel.relay import Relay, RelayAddress
 
 Stage = str
-"""connect, ehlo, mail, rcpt, data, dot"""
+"""connect, ehlo, mail, rcpt, data, dot, quit"""
 
 OK = {
     "connect": b"220 relay.example ESMTP",
@@ -23,6 +23,7 @@ OK = {
     "rcpt": b"250 2.1.5 ok",
     "data": b"354 go ahead",
     "dot": b"250 2.0.0 queued as 4XYZ",
+    "quit": b"221 2.0.0 bye",
 }
 
 
@@ -113,7 +114,7 @@ class _Session(threading.Thread):
         if verb == b"DATA":
             return self._say("data", line) and (not self._last.startswith(b"354") or self._content())
         if verb == b"QUIT":
-            self._socket.sendall(b"221 2.0.0 bye\r\n")
+            self._say("quit", line)
             return False
         self._socket.sendall(b"250 2.0.0 ok\r\n")
         return True

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.relay import HANG_UP, SILENCE, FakeRelay, Misbehaviour, fake_relay
+from whitelabel import relay
 from whitelabel.relay import Outcome, Relay, RelayAddress, RelayUnavailable
 
 MAIL = b"From: a@b.se\r\n\r\nHej\r\n.\r\n..x\r\n"
@@ -20,9 +21,9 @@ SENDER, RECIPIENT = "b.abc@mail.kundo.se", "barry@example.org"
 @pytest.fixture(params=[False, True], ids=["one by one", "pipelining"])
 def server(request: pytest.FixtureRequest) -> Iterator[FakeRelay]:
     """A relay that wants commands one by one, and one that takes them together."""
-    with fake_relay() as relay:
-        relay.pipelining = request.param
-        yield relay
+    with fake_relay() as running:
+        running.pipelining = request.param
+        yield running
 
 
 def test_octets_arrive_as_they_are_with_dots_at_the_start_of_lines(server: FakeRelay) -> None:
@@ -99,6 +100,25 @@ def test_a_relay_that_sends_one_octet_at_a_time_is_cut_off(server: FakeRelay) ->
     begun = time.monotonic()
     answer = server.client(timeout_seconds=5, transaction_seconds=0.5).send(SENDER, RECIPIENT, MAIL)
     assert answer.outcome is Outcome.LATER
+    assert time.monotonic() - begun < 2
+
+
+@pytest.mark.parametrize("stage", ["connect", "ehlo"])
+def test_a_relay_that_greets_one_octet_a_second_is_given_up_after_its_time(server: FakeRelay, stage: str) -> None:
+    server.answer = lambda at, line: Misbehaviour("slow", 1) if at == stage else None
+    begun = time.monotonic()
+    with pytest.raises(RelayUnavailable, match="timed out|too long"):
+        server.client(timeout_seconds=5, session_seconds=1.5).send(SENDER, RECIPIENT, MAIL)
+    assert time.monotonic() - begun < 4
+
+
+def test_a_relay_that_never_says_goodbye_is_left(server: FakeRelay, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relay, "GOODBYE_SECONDS", 0.2)
+    client = server.client(timeout_seconds=20)
+    client.send(SENDER, RECIPIENT, MAIL)
+    server.answer = lambda at, line: SILENCE if at == "quit" else None
+    begun = time.monotonic()
+    client.close()
     assert time.monotonic() - begun < 2
 
 

@@ -28,7 +28,7 @@ _VECTOR = """
 def search_vector(message: Message) -> Combinable:
     """The tsvector of a message about to be stored, as an expression PostgreSQL computes."""
     people = " ".join([message.from_name, message.from_address, *(p["address"] for p in [*message.to, *message.cc])])
-    subject, text = indexed(message.subject), indexed(message.text)
+    subject, text = indexed(message.subject), indexed(f"{message.text}\n{message.other_text}")
     place = f"'o{message.organization_id}' 'i{message.inbox_id}'"
     parameters = [subject, indexed(people), place, text, f"{subject} {text}"]
     return RawSQL(_VECTOR, parameters, output_field=SearchVectorField())  # noqa: S611  (a constant, with parameters)

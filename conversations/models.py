@@ -135,6 +135,7 @@ class Message(TenantModel):
     bcc = models.JSONField(default=list)
     subject = models.CharField(max_length=1000, blank=True)
     text = models.TextField(blank=True, help_text="what is searched, and shown where there is no HTML")
+    other_text = models.TextField(blank=True, default="", help_text="an alternative that says something else; searched")
     html = models.TextField(blank=True, help_text="as received; sanitised when shown")
     ranges = models.JSONField(default=list, help_text="[start, end, kind] over text: visible, quoted, signature")
 

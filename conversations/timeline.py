@@ -27,7 +27,7 @@ from organizations.models import User, record
 Status = Conversation.Status
 SNIPPET_CHARACTERS = 200
 NORMAL_SUBJECT_CHARACTERS = 400  # it is indexed: an entry holds about 2,700 octets
-EXCHANGED_FIELDS = ("text", "html", "ranges", "content_hash", "reading_stage", "calendar")
+EXCHANGED_FIELDS = ("text", "other_text", "html", "ranges", "content_hash", "reading_stage", "calendar")
 # What receiving a mail changes, with the columns' types.
 RECEIVING_CHANGES = {
     "status": "text",

@@ -32,6 +32,7 @@ def message_of(letter: Incoming, identifier: str) -> Message:
         cc=people(mail.cc),
         subject=mail.subject[:1000],
         text=mail.text,
+        other_text=mail.other_text,
         html=mail.html or "",
         ranges=[[part.start, part.end, part.kind] for part in mail.ranges],
         message_id=identifier[:998],

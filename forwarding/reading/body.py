@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field
 from html import escape, unescape
+from itertools import pairwise
 
 from forwarding.reading.charsets import decode, is_binary
 from forwarding.reading.flowed import unflow
@@ -27,7 +28,11 @@ _PREAMBLE = re.compile(
     re.IGNORECASE,
 )
 _SAME = 0.97  # share of words by which two alternatives count as one text
-_STUB = 0.25  # HTML with fewer words than this share of the plain text is only its frame
+_FRAME = 0.25  # HTML with fewer words than this share of the plain text is only its frame
+_TOKEN_WORDS = 20  # fewer words than this, and than a share of the HTML's, only tell that the mail is HTML
+_TOKEN = 1 / 3
+_OWN_PAIRS = 0.5  # share of word pairs the HTML lacks by which plain text says something of its own
+_SHOWS = re.compile(r"<\s{0,9}(?:img|svg|video|audio|picture|object|input|button)\b|background", re.IGNORECASE)
 
 
 @dataclass(slots=True)
@@ -43,7 +48,8 @@ class Selection:
 class Body:
     """What is searched and folded (`text` with marks in it) and what is displayed (`html`, raw, or None).
 
-    `attached_too` are the parts not shown in full; `charset` is the codec of the text.
+    `other_text` is the alternative that is not the text, where it says something else. `attached_too` are the parts not
+    shown in full; `charset` is the codec of the text.
     """
 
     text: str
@@ -52,6 +58,7 @@ class Body:
     defects: tuple[str, ...] = ()
     attached_too: tuple[Part, ...] = ()
     charset: str = ""
+    other_text: str = ""
 
 
 def select_parts(root: Part) -> Selection:
@@ -203,16 +210,24 @@ class _BodyReader:
 
     def read(self, selection: Selection) -> Body:
         html = self._html(selection.html)
-        text, marks = self._text(selection.text)
-        if html is not None:
-            same_parts = [id(part) for part in selection.text] == [id(part) for part in selection.html]
-            converted = HtmlText(text, marks) if same_parts else html_to_text(html)
-            if not text.strip() and not converted.text.strip():
-                converted = HtmlText(unescape(_TAG.sub(" ", html)).strip(), ())
-            if converted.text != text and _is_better(converted.text, text):
-                text, marks = converted.text, converted.marks
-        text = text[: self.limits.text_characters]
-        return Body(text, html, marks, tuple(dict.fromkeys(self.defects)), tuple(self.attached_too), self.charset)
+        chosen, other = self._text(selection.text), ""
+        if html is not None and [id(part) for part in selection.text] != [id(part) for part in selection.html]:
+            shown = html_to_text(html)
+            if not _WORD.search(shown.text) and chosen.text.strip() and not _SHOWS.search(html):
+                html = None  # nobody would see anything
+            else:
+                chosen, other = _chosen(chosen, shown)
+        if html is not None and not chosen.text.strip():
+            chosen = HtmlText(unescape(_TAG.sub(" ", html)).strip(), ())
+        return Body(
+            chosen.text[: self.limits.text_characters],
+            html,
+            chosen.marks,
+            tuple(dict.fromkeys(self.defects)),
+            tuple(self.attached_too),
+            self.charset,
+            other[: self.limits.text_characters],
+        )
 
     def named_text(self, selection: Selection) -> str:
         """Text sent under a file name but not as an attachment; it stays one, and is shown where nothing else is."""
@@ -222,7 +237,7 @@ class _BodyReader:
             (text for part in parts if shown_as(part) in kinds and (text := self._piece(part).text).strip()), ""
         )
 
-    def _text(self, parts: list[Part]) -> tuple[str, tuple[Mark, ...]]:
+    def _text(self, parts: list[Part]) -> HtmlText:
         text = ""
         marks: list[Mark] = []
         for part in parts:
@@ -232,7 +247,7 @@ class _BodyReader:
             text += "" if not text or text.endswith("\n") else "\n"
             marks += [Mark(mark.start + len(text), mark.end + len(text), mark.kind) for mark in piece.marks]
             text += piece.text
-        return text, tuple(marks)
+        return HtmlText(text, tuple(marks))
 
     def _piece(self, part: Part) -> HtmlText:
         content, is_html = self._content(part)
@@ -277,18 +292,34 @@ class _BodyReader:
         return text, is_html
 
 
-def _is_better(from_html: str, text: str) -> bool:
-    """What is searched and folded should be what is shown: plain text serves while it says the same, or says more.
+def _chosen(plain: HtmlText, shown: HtmlText) -> tuple[HtmlText, str]:
+    """The text of a mail out of its alternatives, and the other one where that says something else.
 
-    Link targets written out do not count as saying more.
+    What is searched and folded should be what is shown, the HTML: plain text serves while it says the same or more, and
+    where it says something of its own. Link targets written out do not count as saying more.
     """
-    if not text.strip() or not from_html.strip():
-        return not text.strip()
-    shown, plain = Counter(_WORD.findall(from_html)), Counter(_WORD.findall(text))
-    if _covers(plain, shown):
-        beside_links = Counter(_WORD.findall(_LINK.sub(" ", text)))
-        return not _covers(shown, plain) and _covers(shown, beside_links)
-    return shown.total() > _STUB * plain.total()
+    if not plain.text.strip() or not shown.text.strip() or plain.text == shown.text:
+        return (plain if plain.text.strip() else shown), ""
+    plain_words, shown_words = _WORD.findall(plain.text), _WORD.findall(shown.text)
+    plain_counts, shown_counts = Counter(plain_words), Counter(shown_words)
+    if _covers(plain_counts, shown_counts):
+        beside_links = Counter(_WORD.findall(_LINK.sub(" ", plain.text)))
+        says_more = not _covers(shown_counts, plain_counts) and _covers(shown_counts, beside_links)
+        return (shown if says_more else plain), ""
+    if len(shown_words) <= _FRAME * len(plain_words):
+        return plain, shown.text if _has_own_words(shown_words, plain_words) else ""
+    own = _has_own_words(plain_words, shown_words)
+    if not own or (len(plain_words) < _TOKEN_WORDS and len(plain_words) < _TOKEN * len(shown_words)):
+        return shown, plain.text if own else ""
+    return plain, shown.text
+
+
+def _has_own_words(words: list[str], others: list[str]) -> bool:
+    """True when at least half of the neighbouring words are no neighbours in the other text."""
+    if len(words) < 2:
+        return not set(words) <= set(others)
+    pairs = set(pairwise(words))
+    return len(pairs - set(pairwise(others))) > _OWN_PAIRS * len(pairs)
 
 
 def _covers(whole: Counter[str], part: Counter[str]) -> bool:

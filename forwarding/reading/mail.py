@@ -60,7 +60,8 @@ class CalendarEvent:
 class ReadMail:
     """One mail, read. Every string is storable in PostgreSQL: no NUL, no surrogate, no C1 control.
 
-    `ranges` cover `text` in order and without gaps. `content_hash` is hexadecimal SHA-256 over what the author wrote,
+    `ranges` cover `text` in order and without gaps. `other_text` is searched with it: what the HTML says where the plain
+    alternative says something else, or the other way round. `content_hash` is hexadecimal SHA-256 over what the author wrote,
     so that it survives forwarding. `stage` tells how far down the ladder reading had to go.
     """
 
@@ -77,6 +78,7 @@ class ReadMail:
     headers: tuple[tuple[str, str], ...] = ()
     text: str = ""
     html: str | None = None
+    other_text: str = ""
     ranges: tuple[TextRange, ...] = ()
     attachments: tuple[Attachment, ...] = ()
     content_hash: str = ""

@@ -141,6 +141,7 @@ class _HeaderReader:
             headers=self._headers(),
             text=body.text,
             html=body.html,
+            other_text=body.other_text,
             ranges=text_ranges(body.text, body.marks, self.limits) if body.text else (),
             attachments=attachments,
             content_hash=content_hash(sender.address if sender else "", date, raw_date, subject, parts or []),

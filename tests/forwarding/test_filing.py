@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import signal
 from datetime import timedelta
+from email import policy
+from email.message import EmailMessage
 
 import pytest
 from django.conf import settings
+from django.contrib.postgres.search import SearchQuery
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -52,6 +55,18 @@ def test_a_mail_becomes_an_unanswered_conversation_with_its_author(post: Pipelin
     assert (message.text, message.reading_stage, message.thread_rule) == ("Hej, när öppnar ni?\n", "full", "new")
     assert (conversation.message_count, conversation.snippet) == (1, "Hej, när öppnar ni?")
     assert message.addressed_to == "jobb@lillestad.se"
+
+
+def test_a_mail_is_found_by_the_words_of_both_its_alternatives(post: Pipeline, lillestad: Town) -> None:
+    letter = EmailMessage(policy=policy.SMTP)
+    letter["From"], letter["To"], letter["Subject"] = "barry@example.org", "jobb@lillestad.se", "Två versioner"
+    letter.set_content("Kolonilotten vid ån är ledig från maj, hälsar föreningens ordförande med familj.\n")
+    letter.add_alternative("<p>Nyhetsbrev om brandvarnare och blåljus i kommunen.</p>" * 8, subtype="html")
+    post.receive(letter.as_bytes(), lillestad.inbox)
+    with scope.organization(lillestad.organization):
+        for words in ("kolonilotten", "brandvarnare"):
+            query = SearchQuery(words, config="simple")
+            assert Message.objects.filter(search_vector=query).count() == 1, words
 
 
 def test_mails_of_one_batch_get_numbers_and_conversations_of_their_own(post: Pipeline, lillestad: Town) -> None:

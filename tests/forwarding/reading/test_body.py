@@ -18,9 +18,45 @@ def test_the_plain_alternative_is_the_text_and_the_html_is_kept() -> None:
     assert (read.text, read.html) == (PLAIN.replace("\r\n", "\n").removesuffix("\n") + "\n", HTML)
 
 
-@pytest.mark.parametrize("plain", ["", " \r\n", "Your mail program does not show HTML."])
-def test_an_empty_or_token_plain_alternative_gives_way_to_the_html(plain: str) -> None:
+@pytest.mark.parametrize("plain", ["", " \r\n"])
+def test_an_empty_plain_alternative_gives_way_to_the_html(plain: str) -> None:
     assert read_mail(alternative(plain, HTML)).text == "Hej!\n\nJag undrar om tjänsten är ledig.\n"
+
+
+def test_a_token_for_programs_without_html_gives_way_to_the_html() -> None:
+    read = read_mail(
+        alternative("Your mail program does not show HTML.", HTML + "<p>Och en rad till som är här.</p>" * 3)
+    )
+    assert read.text.startswith("Hej!\n\nJag undrar om tjänsten är ledig.\n")
+    assert read.other_text == "Your mail program does not show HTML."
+
+
+def test_alternatives_that_differ_are_both_searched() -> None:
+    words = "ansökan beslut handläggare faktura adress förskola bygglov altan"
+    plain = f"{words}\r\nVi ses i Östersund den femte maj klockan tio om ingenting kommer emellan för er.\r\n"
+    html = "".join(f"<p>{word} av {other}</p>" for word in words.split() for other in words.split())
+    read = read_mail(alternative(plain, html))
+    assert "Vi ses i Östersund" in read.text
+    assert "altan av bygglov" in read.other_text
+    assert read.html == html
+
+
+def test_alternatives_that_say_the_same_are_searched_once() -> None:
+    assert read_mail(alternative(PLAIN, HTML)).other_text == ""
+    more = alternative(PLAIN, HTML + "<p>Anna Andersson, Storgatan 1, Lillestad</p>")
+    assert (read_mail(more).other_text, "Storgatan" in read_mail(more).text) == ("", True)
+
+
+@pytest.mark.parametrize("html", ["<html><body></body></html>", "<title>Faktura</title><table><tr><td><br></table>"])
+def test_html_that_shows_nothing_gives_way_to_the_plain_alternative(html: str) -> None:
+    read = read_mail(alternative(PLAIN, html))
+    assert "ledig" in read.text
+    assert read.html is None
+
+
+def test_html_that_shows_only_a_picture_is_kept() -> None:
+    html = '<p><img src="https://example.se/a.png"></p>'
+    assert read_mail(alternative(PLAIN, html)).html == html
 
 
 def test_plain_text_that_says_more_than_the_html_stays() -> None:
@@ -31,10 +67,6 @@ def test_plain_text_that_says_more_than_the_html_stays() -> None:
 def test_link_targets_written_out_do_not_count_as_saying_more() -> None:
     plain = PLAIN + "<https://example.se/en/lang/adress?med=parametrar&och=mer>\r\n"
     assert "https" not in read_mail(alternative(plain, HTML)).text
-
-
-def test_an_empty_html_alternative_leaves_the_plain_text() -> None:
-    assert "ledig" in read_mail(alternative(PLAIN, "<html><body></body></html>")).text
 
 
 def test_html_alone_gives_text() -> None:

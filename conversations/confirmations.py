@@ -8,7 +8,6 @@ changes no state: a person still has to answer.
 from __future__ import annotations
 
 import logging
-import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -33,22 +32,19 @@ log = logging.getLogger(__name__)
 MAIL_CLASS = "confirmation"
 """Message.mail_class of a confirmation."""
 
-HUMAN = "human"
-
-_MACHINE = re.compile(r"(?:no|do.?not).?reply|mailer.?daemon|postmaster|bounce", re.IGNORECASE)
-_SUPPRESSING = frozenset({"all", "oof", "autoreply"})
 _LOCK = "SELECT pg_advisory_xact_lock(hashtext('confirmation'), hashtext(%s))"
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What decides about one confirmation. Addresses are in lower case; the counts are of confirmations sent before."""
+    """What decides about one confirmation. Addresses are in lower case; the counts are of confirmations sent before.
 
-    mail_class: str
-    mail_from: str
+    `obstacle` is what forbids an answer in the mail itself (forwarding.classifying.auto_answer_obstacle), "" for nothing.
+    """
+
+    obstacle: str
     writer: str
     recipient: str
-    suppress: str
     names_inbox: bool
     is_first: bool
     own_domains: frozenset[str]
@@ -60,18 +56,14 @@ class Facts:
 
 def refusal(facts: Facts) -> str:
     """Why no confirmation may be sent; "" when it may. Pure."""
-    machine = any(_MACHINE.search(address) for address in (facts.writer, facts.recipient, facts.mail_from))
     ours = {facts.writer, facts.recipient} & facts.own_addresses or any(
         address.rpartition("@")[2] in facts.own_domains for address in (facts.writer, facts.recipient)
     )
     reasons = (
-        (facts.mail_class != HUMAN, "no person wrote it"),
-        (not facts.mail_from, "it came without a return path"),
+        (bool(facts.obstacle), facts.obstacle),
         (not facts.is_first, "the conversation has begun already"),
         (not facts.names_inbox, "it was not written to the inbox"),
-        (machine, "the sender is a machine"),
         (bool(ours), "the sender is one of our own addresses"),
-        (bool(_words(facts.suppress) & _SUPPRESSING), "the sender asks for no automatic answers"),
         (facts.to_recipient_in_day >= settings.CONFIRMATIONS_A_DAY, "the sender got one today"),
         (facts.to_recipient_in_week >= settings.CONFIRMATIONS_A_WEEK, "the sender got enough this week"),
         (facts.of_inbox_in_hour >= settings.CONFIRMATIONS_AN_HOUR, "the inbox has sent too many this hour"),
@@ -79,11 +71,11 @@ def refusal(facts: Facts) -> str:
     return next((reason for applies, reason in reasons if applies), "")
 
 
-def confirm(message: Message, *, mail_from: str, suppress: str, names_inbox: bool) -> Message | None:
+def confirm(message: Message, *, obstacle: str, names_inbox: bool) -> Message | None:
     """Send the inbox's confirmation of a mail just filed, if it has one and it may be sent; gives the confirmation.
 
-    `mail_from` is the envelope sender ("" for the null sender), `suppress` the value of X-Auto-Response-Suppress,
-    `names_inbox` whether To, Cc or the way it came names the inbox. Call inside the organization's scope.
+    `obstacle` is what forbids an answer in the mail itself ("" for nothing), `names_inbox` whether To, Cc or the way it
+    came names the inbox. Call inside the organization's scope.
     """
     inbox = message.inbox
     if not inbox.confirmation_at(message.received_at):
@@ -94,7 +86,7 @@ def confirm(message: Message, *, mail_from: str, suppress: str, names_inbox: boo
     with connection.cursor() as cursor:
         # Two mails of one sender at once: the second must see the confirmation of the first.
         cursor.execute(_LOCK, [f"{inbox.pk} {recipient['address'].lower()}"])
-    facts = _facts(message, recipient["address"], mail_from=mail_from, suppress=suppress, names_inbox=names_inbox)
+    facts = _facts(message, recipient["address"], obstacle=obstacle, names_inbox=names_inbox)
     if refusal(facts):
         return None
     try:
@@ -116,17 +108,15 @@ def _recipient(message: Message) -> addressees.Person | None:
     return people[0] if len(people) == 1 else None
 
 
-def _facts(message: Message, recipient: str, *, mail_from: str, suppress: str, names_inbox: bool) -> Facts:
+def _facts(message: Message, recipient: str, *, obstacle: str, names_inbox: bool) -> Facts:
     now = timezone.now()
     sent = Message.objects.filter(inbox=message.inbox_id, kind=Message.Kind.OUTBOUND, mail_class=MAIL_CLASS)
     to_recipient = sent.filter(to__contains=[{"address": recipient}])
     others = Message.objects.filter(conversation=message.conversation_id).exclude(pk=message.pk)
     return Facts(
-        mail_class=message.mail_class,
-        mail_from=mail_from.strip("<> ").lower(),
+        obstacle=obstacle,
         writer=message.from_address.lower(),
         recipient=recipient.lower(),
-        suppress=suppress,
         names_inbox=names_inbox,
         is_first=not others.exists(),
         own_domains=frozenset({settings.MAIL_DOMAIN}),
@@ -193,7 +183,3 @@ def _letter(
             *thread.own_fields,
         ),
     )
-
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(re.findall(r"[a-z]+", text.lower()))

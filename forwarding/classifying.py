@@ -114,17 +114,19 @@ def classify(mail: ReadMail, mail_from: str | None, bounces: tuple[Bounce, ...] 
 def auto_answer_obstacle(mail: ReadMail, mail_from: str | None, mail_class: MailClass) -> str:
     """Why `mail` must not get an automatic answer, as a code; empty when nothing in the mail itself forbids it.
 
-    Codes: class, null_sender, no_author, several_authors, unanswerable_address, response_suppressed. Budgets, own
-    addresses and whether the inbox was addressed are for the caller to check.
+    Codes: class, null_sender, no_author, several_authors, unanswerable_address, response_suppressed. The words of the
+    envelope sender say nothing: a forwarder writes its own (`bounces+SRS=…` is what Microsoft 365 makes of a person's).
+    Budgets, own addresses and whether the inbox was addressed are for the caller to check.
     """
     author = mail.sender.address.lower() if mail.sender else ""
+    answered = (author, *(reply.address.lower() for reply in mail.reply_to))
     suppressed = {word.strip() for word in mail.header("x-auto-response-suppress").lower().split(",")}
     obstacles = (
         ("class", mail_class is not MailClass.HUMAN),
         ("null_sender", has_null_sender(mail, mail_from)),
         ("no_author", "@" not in author),
         ("several_authors", len({sender.address.lower() for sender in mail.senders}) > 1),
-        ("unanswerable_address", _NOT_ANSWERED.search(author) is not None),
+        ("unanswerable_address", any(_NOT_ANSWERED.search(each) for each in answered)),
         ("response_suppressed", bool(suppressed & _SUPPRESSED_RESPONSES)),
     )
     return next((code for code, present in obstacles if present), "")

@@ -22,7 +22,7 @@ from conversations.confirmations import confirm
 from conversations.models import Contact, Conversation, Message
 from conversations.timeline import Arrival
 from forwarding import contacts, duplicates, feedback, queue, storing, threads
-from forwarding.classifying import MailClass
+from forwarding.classifying import MailClass, auto_answer_obstacle
 from forwarding.forwarding_codes import google_code
 from forwarding.incoming import Incoming, Outcome, understand
 from forwarding.models import Delivery
@@ -175,8 +175,7 @@ class _InboxFiling:
         if is_calm(self.inbox, letter.delivery.received_at):
             confirm(
                 message,
-                mail_from=letter.delivery.mail_from,
-                suppress=letter.mail.header("X-Auto-Response-Suppress"),
+                obstacle=auto_answer_obstacle(letter.mail, letter.delivery.mail_from, letter.mail_class),
                 names_inbox=self.inbox.address in (message.addressed_to, *_written_to(letter.mail)),
             )
 

@@ -269,6 +269,23 @@ def test_addresses_that_only_look_like_it_are_answered(address):
     assert obstacle(mail(author=address)) == ""
 
 
+def test_a_reply_address_that_nobody_reads_is_not_answered():
+    assert obstacle(mail("Reply-To: noreply@x.se")) == "unanswerable_address"
+
+
+@pytest.mark.parametrize(
+    "mail_from",
+    [
+        "bounces+SRS=Ab1cD=2E@lillestad.onmicrosoft.com",
+        "jobb+SRS=Ab1cD=2E=example.com=anna@lillestad.se",
+        "SRS0=Ab1C=2E=example.com=anna@lillestad.se",
+        "jobb+caf_=jobb.lillestad.se=mail.kundo.se@lillestad.se",
+    ],
+)
+def test_a_forwarders_envelope_sender_does_not_forbid_an_answer(mail_from):
+    assert obstacle(mail(), mail_from) == ""
+
+
 def test_suppressing_delivery_reports_only_does_not_forbid_an_answer():
     assert obstacle(mail("X-Auto-Response-Suppress: DR, RN, NRN")) == ""
 

@@ -112,6 +112,20 @@ def test_a_person_stays_a_person_behind_every_forwarder(post: Pipeline, lillesta
 
 
 @pytest.mark.parametrize("forwarder", FORWARDERS, ids=lambda forwarder: forwarder.name)
+def test_a_person_gets_the_inboxes_confirmation_behind_every_forwarder_that_does_not_forbid_it(
+    post: Pipeline, lillestad: Town, forwarder: Forwarder
+) -> None:
+    with scope.organization(lillestad.organization):
+        Inbox.objects.filter(pk=lillestad.inbox.pk).update(confirmation="Tack, ditt mail har kommit fram.")
+    forwarded = through(forwarder, mail("Ansökan: badvärd", TEXT), lillestad.inbox)
+    post.receive(forwarded.octets, lillestad.inbox, mail_from=forwarded.mail_from)
+    # An inbox rule of Microsoft 365 writes X-Auto-Response-Suppress itself; nobody can tell it from the author's.
+    expected = 0 if b"X-Auto-Response-Suppress: DR, OOF, AutoReply" in forwarded.octets else 1
+    with scope.organization(lillestad.organization):
+        assert Message.objects.filter(mail_class="confirmation").count() == expected
+
+
+@pytest.mark.parametrize("forwarder", FORWARDERS, ids=lambda forwarder: forwarder.name)
 def test_an_answer_finds_its_conversation_behind_every_forwarder(
     post: Pipeline, lillestad: Town, forwarder: Forwarder
 ) -> None:

@@ -9,6 +9,7 @@ LIVE_PING_SECONDS = 15
 LIVE_SESSION_SECONDS = 600  # then the page reconnects and rights are checked again
 ATTACHMENT_UPLOAD_OCTETS = 17 * 1024 * 1024  # all files of one reply; grows by a third when encoded
 DATA_UPLOAD_MAX_MEMORY_SIZE = 20 * 1024 * 1024  # octets of a form without its files
+REQUEST_BODY_OCTETS = ATTACHMENT_UPLOAD_OCTETS + DATA_UPLOAD_MAX_MEMORY_SIZE  # of anybody; more is answered 413
 
 # Filing of accepted mail (forwarding.filing).
 FILING_BATCH = 50  # deliveries claimed at a time

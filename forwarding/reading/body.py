@@ -20,7 +20,7 @@ _WORD = re.compile(r"\w+")
 _TAG = re.compile(r"<[^<>]*>")
 _FRAGMENT_START = re.compile(r"\s{0,200}<(?:div|p|table|span|center|meta|style|br|h[1-6])\b[^<>]*>", re.IGNORECASE)
 _BASE64_LINE = re.compile(rb"[A-Za-z0-9+/]+={0,2}")
-_LINK = re.compile(r"(?:https?://|mailto:|www\.)[^\s<>\"]+", re.IGNORECASE)
+_LINK = re.compile(r"<\s{0,3}(?:https?://|mailto:|www\.)[^\s<>\"]+\s{0,3}>", re.IGNORECASE)
 _READABLE = re.compile(rb"[\t\x20-\x7e]{6,}")
 _READABLE_OCTETS = 65_536
 _PREAMBLE = re.compile(
@@ -296,7 +296,7 @@ def _chosen(plain: HtmlText, shown: HtmlText) -> tuple[HtmlText, str]:
     """The text of a mail out of its alternatives, and the other one where that says something else.
 
     What is searched and folded should be what is shown, the HTML: plain text serves while it says the same or more, and
-    where it says something of its own. Link targets written out do not count as saying more.
+    where it says something of its own. Link targets that a program wrote out, in angles, do not count as saying more.
     """
     if not plain.text.strip() or not shown.text.strip() or plain.text == shown.text:
         return (plain if plain.text.strip() else shown), ""

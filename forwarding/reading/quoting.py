@@ -4,6 +4,7 @@ One pass classifies the lines, one finds attributions and copied headers, one de
 visible: interleaved answers are shown with the quotes they answer, and where nothing would be left nothing is folded.
 """
 
+import re
 from dataclasses import dataclass
 
 from forwarding.reading import quote_markers as markers
@@ -16,6 +17,8 @@ _ATTRIBUTION_LINES = 6
 _SIGNATURE_LINES = 14
 _DIVIDED_LINES = 8
 _HEADER_GAP = 2
+_WORDS_BESIDE_SIGNATURE = 2  # a single word may be all of the answer, or only its greeting: the signature stays with it
+_WORD = re.compile(r"\w+")
 _QUOTED = {Line.QUOTE, Line.ATTRIBUTION, Line.SEPARATOR}
 _SIGNED = {Line.DEVICE, Line.MARKED_SIGNATURE}
 _WRITTEN = {Line.TEXT, Line.HEADER}
@@ -192,10 +195,20 @@ class _Folder:
         result: list[RangeKind] = ["visible"] * len(self.kinds)
         self._fold_signatures(result)
         self._fold_quotes(result)
+        if self._visible_words(result) < _WORDS_BESIDE_SIGNATURE:
+            result = ["visible" if kind == "signature" else kind for kind in result]
         self._fold_blank_edges(result)
         if not any(self._shows(number) and result[number] == "visible" for number in range(len(result))):
             return ["visible"] * len(self.kinds)
         return result
+
+    def _visible_words(self, result: list[RangeKind]) -> int:
+        """How many words are shown, as far as it matters here."""
+        words = 0
+        for number, kind in enumerate(result):
+            if kind == "visible" and words < _WORDS_BESIDE_SIGNATURE:
+                words += len(_WORD.findall(self.lines[number]))
+        return words
 
     def _shows(self, number: int) -> bool:
         return any(character.isalnum() for character in self.lines[number])

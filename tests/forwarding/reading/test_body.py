@@ -69,6 +69,11 @@ def test_link_targets_written_out_do_not_count_as_saying_more() -> None:
     assert "https" not in read_mail(alternative(plain, HTML)).text
 
 
+def test_an_address_written_by_the_author_counts_as_saying_more() -> None:
+    plain = PLAIN + "Läs mer om den (https://example.se/en/lang/adress/till/annonsen) innan du svarar.\r\n"
+    assert "annonsen" in read_mail(alternative(plain, HTML + "<p>Läs mer om <a>den</a> innan du svarar.</p>")).text
+
+
 def test_html_alone_gives_text() -> None:
     read = read_mail(mail(b"<p>R&auml;k</p>", b"Content-Type: text/html"))
     assert (read.text, read.html) == ("Räk\n", "<p>R&auml;k</p>")

@@ -27,7 +27,7 @@ def lines(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     (folder / "inner").mkdir()
     (folder / "a.eml").write_bytes(
         mail(
-            b"Tack!\r\n\r\n-- \r\nAnna\r\n",
+            b"Tack igen!\r\n\r\n-- \r\nAnna\r\n",
             b"Cc: Bo <bo@x.se>",
             b"Message-ID: <1@x.se>",
             b"Reply-To: <svar@x.se>",
@@ -61,8 +61,8 @@ def test_a_line_holds_what_support_asks_for(lines: dict[str, Any]) -> None:
         "subject": "Hej",
         "date": "2024-02-05T10:12:00+01:00",
         "message_id": "1@x.se",
-        "text": "Tack!\n\n-- \nAnna\n",
-        "visible_text": "Tack!\n",
+        "text": "Tack igen!\n\n-- \nAnna\n",
+        "visible_text": "Tack igen!\n",
         "quoted_text": "\n-- \nAnna\n",
         "has_html": False,
         "attachments": [],

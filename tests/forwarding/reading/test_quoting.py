@@ -180,11 +180,18 @@ def test_the_quotes_of_html_mail_programs_are_folded(program: str) -> None:
 def test_a_signature_marked_in_html_is_folded() -> None:
     read = read_mail(
         mail(
-            b'<div>Tack!</div><div class="gmail_signature"><div>Anna</div><div>Chef</div></div>',
+            b'<div>Tack ska du ha!</div><div class="gmail_signature"><div>Anna</div><div>Chef</div></div>',
             b"Content-Type: text/html",
         )
     )
-    assert (read.visible_text.strip(), read.quoted_text.split()) == ("Tack!", ["Anna", "Chef"])
+    assert (read.visible_text.strip(), read.quoted_text.split()) == ("Tack ska du ha!", ["Anna", "Chef"])
+
+
+def test_a_signature_stays_with_an_answer_of_one_word() -> None:
+    answer = b"Ja\r\n\r\n-- \r\nAnna\r\n\r\n"
+    read = read_mail(mail(answer + b"Den 5 maj 2024 10:12 skrev Bo <bo@example.se>:\r\n> Passar det?\r\n"))
+    assert read.visible_text.split() == ["Ja", "--", "Anna"]
+    assert "Passar" in read.quoted_text
 
 
 def test_visible_and_folded_text_make_up_the_text() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from allauth.core import ratelimit
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -54,6 +55,9 @@ def new_organization(request: PersonRequest) -> HttpResponse:
     """Found an organization; its first inbox is made on the next page."""
     form = OrganizationForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
+        if not ratelimit.consume(request, action="found_organization", user=request.user):
+            too_many: HttpResponse = ratelimit.respond_429(request)
+            return too_many
         organization = founding.found_organization(form.cleaned_data["name"], request.user)
         return redirect("inboxes:new", organization.slug)
     first = not founding.memberships_of(request.user)
@@ -75,7 +79,7 @@ def profile(request: MemberRequest, organization_slug: str) -> HttpResponse:
 def members(request: MemberRequest, organization_slug: str) -> HttpResponse:
     """Who belongs to the organization; invite colleagues."""
     form = InvitationForm(request.POST or None)
-    if request.method == "POST" and form.is_valid():
+    if request.method == "POST" and form.is_valid() and _may_invite(request, form):
         invitation, token = founding.invite(
             form.cleaned_data["email"], form.cleaned_data["role"], invited_by=request.user
         )
@@ -136,6 +140,14 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
         "organizations/invitation.html",
         {"invitation": found, "fits": found.email == request.user.email.lower()},
     )
+
+
+def _may_invite(request: MemberRequest, form: InvitationForm) -> bool:
+    """Invitations are mail in our name to anybody, with words of the inviter's choice: so many a day, not more."""
+    if ratelimit.consume(request, action="invite", user=request.user):
+        return True
+    form.add_error("email", _("You have invited many people today. Invite the others tomorrow."))
+    return False
 
 
 def _is_last_admin(membership: Membership) -> bool:

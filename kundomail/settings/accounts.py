@@ -22,6 +22,31 @@ ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = True
+# Nothing is written to addresses without an account, and no mail of ours says words that a stranger has chosen.
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
+ACCOUNT_USER_DISPLAY = "organizations.accounts.shown_in_mail"
+PASSWORD_RESET_TIMEOUT = 30 * 60  # seconds; life of a link for a new password
+ACCOUNT_EMAIL_CONFIRMATION_EXPIRE_DAYS = 1
+
+# How often, beside allauth's own limits. Failed log-ins: of one address of the network, and to one account from there
+# (AccountAdapter), so that a stranger cannot shut somebody out.
+ACCOUNT_RATE_LIMITS = {
+    "login_failed": "20/m/ip,5/15m/key",
+    "signup": "30/h/ip",
+    "reset_password": "20/m/ip,3/15m/key",
+    "invite": "50/d/user",
+    "found_organization": "10/d/user",
+}
+# The counts are in the database: every web process sees the same, and they outlive it.
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "organizations_cache",
+        "OPTIONS": {"MAX_ENTRIES": 100_000},
+    }
+}
+# The client's address is the last one in X-Forwarded-For, which the proxy has written; without a proxy the peer's.
+ALLAUTH_TRUSTED_PROXY_COUNT = 1 if env.bool("BEHIND_TLS_PROXY", default=False) else 0
 
 # NIST SP 800-63B-4: length instead of composition rules.
 PASSWORD_MIN_LENGTH = 15

@@ -27,7 +27,10 @@ from organizations.models import User, record
 Status = Conversation.Status
 SNIPPET_CHARACTERS = 200
 NORMAL_SUBJECT_CHARACTERS = 400  # it is indexed: an entry holds about 2,700 octets
-EXCHANGED_FIELDS = ("text", "other_text", "html", "ranges", "content_hash", "reading_stage", "calendar")
+EXCHANGED_FIELDS = (
+    "text", "other_text", "html", "ranges", "content_hash", "reading_stage", "calendar", "protection", "authenticity",
+    "authenticity_reason",
+)  # fmt: skip
 # What receiving a mail changes, with the columns' types.
 RECEIVING_CHANGES = {
     "status": "text",
@@ -115,11 +118,16 @@ def receive_all(arrivals: Sequence[Arrival]) -> None:
 
 
 def exchange(message: Message, content: Message, attachments: Sequence[Attachment]) -> None:
-    """Give a received mail the content of a fuller copy of it, such as one that came with a list's footer."""
+    """Give a received mail the content of a fuller copy of it, such as one that came with a list's footer.
+
+    What was found out about its author does not hold for the copy: that is empty again.
+    """
     for name in EXCHANGED_FIELDS:
         setattr(message, name, getattr(content, name))
     message.search_vector = search_vector(message)
     message.save(update_fields=[*EXCHANGED_FIELDS, "search_vector"])
+    if any(not file.inline for file in attachments):
+        Conversation.objects.filter(pk=message.conversation_id).update(has_attachments=True)
     message.attachments.all().delete()
     Attachment.objects.bulk_create(_placed(message, attachments))
     live.announce(message.conversation, "message")

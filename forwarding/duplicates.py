@@ -2,11 +2,14 @@
 
 A Message-ID alone proves nothing: senders reuse them. Together with the content hash (which leaves out everything that
 a forwarding server adds) it proves the same mail; with almost the same text, a variant of it, such as a copy that
-passed a list and got its footer.
+passed a list and got its footer. Of two variants the fuller one is shown. A copy that changes words, instead of adding
+some, never takes the place of what is shown: anybody who got the mail could send one with another account number in it.
+And a variant never hides a file that is not in the copy shown.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,12 +22,16 @@ VARIANT_SIMILARITY = 0.9  # share of words in common, counted with repetitions
 NO_ID_WINDOW = timedelta(days=7)  # within it, equal mails without Message-ID are one mail
 NO_ID_HOST = "no-id"
 
-Verdict = Literal["new", "duplicate", "variant"]
+Verdict = Literal["new", "duplicate", "variant", "fuller"]
+"""`variant`: the message there holds (nearly) all of it; `fuller`: it holds all of the message there, and more."""
 
 
 @dataclass(frozen=True)
 class Known:
-    """A message already in the inbox, with the same Message-ID as the mail in question."""
+    """A message already in the inbox, with the same Message-ID as the mail in question.
+
+    `files` are the SHA-256 of its attachments' octets, hexadecimal.
+    """
 
     message_pk: int
     content_hash: str
@@ -32,6 +39,7 @@ class Known:
     date: datetime | None
     text: str
     received_at: datetime
+    files: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -63,9 +71,14 @@ def judge(mail: ReadMail, known: Iterable[Known], received_at: datetime) -> Judg
     for candidate in candidates:
         if candidate.content_hash == mail.content_hash:
             return Judgement("duplicate", candidate.message_pk)
+    files = frozenset(hashlib.sha256(part.content).hexdigest() for part in mail.attachments)
     for candidate in candidates:
         if _same_author_and_time(mail, candidate) and similarity(mail.text, candidate.text) >= VARIANT_SIMILARITY:
-            return Judgement("variant", candidate.message_pk)
+            words, words_there = Counter(mail.text.split()), Counter(candidate.text.split())
+            if (words > words_there and files >= candidate.files) or (words >= words_there and files > candidate.files):
+                return Judgement("fuller", candidate.message_pk)
+            if files <= candidate.files:
+                return Judgement("variant", candidate.message_pk)
     return Judgement("new")
 
 

@@ -19,7 +19,7 @@ from django.db import OperationalError, connection
 
 from conversations import timeline
 from conversations.confirmations import confirm
-from conversations.models import Contact, Conversation, Message
+from conversations.models import Attachment, Contact, Conversation, Message
 from conversations.timeline import Arrival
 from forwarding import contacts, duplicates, feedback, queue, storing, threads
 from forwarding.classifying import MailClass, auto_answer_obstacle
@@ -43,6 +43,7 @@ State = Delivery.State
 # Mail no person wrote for us: it is shown, and changes no conversation's state.
 QUIET_CLASSES = frozenset({MailClass.AUTO_REPLY, MailClass.DSN, MailClass.MDN, MailClass.ARF})
 RULE_OF_STORMS = "storm"
+VARIANT = "variant"
 
 # Two workers must not both find a mail new, or open a conversation each for a mail and its answer.
 _LOCK_INBOXES = "SELECT pg_advisory_xact_lock(hashtext('filing'), inbox) FROM unnest(%s::integer[]) AS inbox"
@@ -182,9 +183,15 @@ class _InboxFiling:
     def _known(self, identifiers: set[str]) -> dict[str, list[duplicates.Known]]:
         rows = Message.objects.filter(inbox=self.inbox, kind=Message.Kind.INBOUND, message_id__in=identifiers)
         fields = ("pk", "content_hash", "from_address", "date_header", "text", "received_at")
+        found = list(rows.values_list("message_id", *fields))
+        files: dict[int, set[str]] = defaultdict(set)
+        if found:
+            attached = Attachment.objects.filter(message__in=[pk for _identifier, pk, *_ in found])
+            for pk, digest in attached.values_list("message_id", "blob__sha256"):
+                files[pk].add(digest)
         known: dict[str, list[duplicates.Known]] = defaultdict(list)
-        for identifier, *values in rows.values_list("message_id", *fields):
-            known[identifier].append(duplicates.Known(*values))
+        for identifier, pk, *values in found:
+            known[identifier].append(duplicates.Known(pk, *values, files=frozenset(files[pk])))
         return known
 
     def _settle_duplicate(self, each: Placed, known: dict[str, list[duplicates.Known]]) -> bool:
@@ -195,10 +202,15 @@ class _InboxFiling:
         if judgement.message_pk is None:
             return False
         message = Message.objects.select_related("conversation").get(pk=judgement.message_pk)
-        if judgement.verdict == "variant" and len(letter.mail.text) > len(message.text):
+        if judgement.verdict == "fuller":
             content = storing.message_of(letter, each.identifiers[0])
             timeline.exchange(message, content, storing.attachments_of([letter.mail])[0])
-        self.outcomes[letter.delivery.pk] = Outcome(State.DUPLICATE, message, judgement.verdict)
+            # The filed delivery is the one that is shown: its author is proved, and its octets are the original.
+            shown = Delivery.objects.filter(message=message, state=State.FILED)
+            shown.update(state=State.DUPLICATE, reason=VARIANT, verify_at=None)
+            self.outcomes[letter.delivery.pk] = Outcome(State.FILED, message)
+        else:
+            self.outcomes[letter.delivery.pk] = Outcome(State.DUPLICATE, message, judgement.verdict)
         return True
 
     def _arrivals(self, new: Sequence[Placed], decisions: Sequence[Decision]) -> list[Arrival]:

@@ -72,7 +72,10 @@ class Verifier:
                 log.exception("the author of delivery %s could not be proved", pk)
                 verdicts[pk] = None
         with scope.organization(organization_id):
-            _store([(deliveries[pk], verdict) for pk, verdict in verdicts.items() if verdict])
+            shown = set(
+                Delivery.objects.filter(pk__in=verdicts, state=Delivery.State.FILED).values_list("pk", flat=True)
+            )
+            _store([(deliveries[pk], verdict) for pk, verdict in verdicts.items() if verdict and pk in shown])
             _settle([(claim, verdicts.get(claim.delivery_id)) for claim in batch])
 
     def verdict(self, raw: bytes, peer_ip: str, own_domains: frozenset[str]) -> Verdict:

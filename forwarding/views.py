@@ -99,7 +99,7 @@ def _page_url(request: MemberRequest, **place: Place | None) -> str:
 
 def _received(pk: int) -> tuple[Message, bytes]:
     message = get_object_or_404(Message, pk=pk, kind=Message.Kind.INBOUND)
-    delivery = Delivery.objects.filter(message=message).order_by("received_at", "pk").first()
+    delivery = Delivery.objects.filter(message=message, state=Delivery.State.FILED).first()
     if delivery is None:
         raise Http404
     return message, bytes(RawMail.objects.values_list("content", flat=True).get(pk=delivery.raw_id))

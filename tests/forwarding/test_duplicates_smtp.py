@@ -5,10 +5,15 @@ from __future__ import annotations
 import random
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from email import message_from_bytes, policy
 
 import pytest
 import time_machine
+from django.conf import settings
+from django.test import Client
+from django.urls import reverse
 
+from conversations.models import Attachment, Message
 from inboxes.creating import create_inbox
 from inboxes.models import Inbox
 from organizations import scope
@@ -90,10 +95,89 @@ def test_d_of_a_mail_and_its_copy_with_a_footer_the_fuller_one_is_shown(
     both = [raw, exchange_footer(raw, "jobb@lillestad.se", JOBB, "").octets]
     for octets in reversed(both) if footer_first else both:
         post.receive(octets, lillestad.inbox)
-    assert [(d.state, d.reason) for d in deliveries(lillestad.inbox)] == [("filed", ""), ("duplicate", "variant")]
+    fuller, other = ("filed", ""), ("duplicate", "variant")
+    expected = [fuller, other] if footer_first else [other, fuller]
+    assert [(d.state, d.reason) for d in deliveries(lillestad.inbox)] == expected
     [message] = messages(lillestad.inbox)
     assert "passerat kommunens server" in message.text
     assert message.ranges[-1][1] == len(message.text)
+
+
+LONG = "Hej, jag undrar över sommarjobbet på badet. " * 12
+
+
+def test_d_what_was_found_out_about_the_author_does_not_hold_for_the_copy_that_is_shown_instead(
+    post: Pipeline, lillestad: Town, client: Client
+) -> None:
+    raw = mail(text=LONG)
+    post.receive(raw, lillestad.inbox)
+    with scope.organization(lillestad.organization):
+        Message.objects.update(authenticity="verified", authenticity_reason="signed")
+    fuller = exchange_footer(raw, "jobb@lillestad.se", JOBB, "").octets
+    post.receive(fuller, lillestad.inbox)
+    [message] = messages(lillestad.inbox)
+    assert (message.authenticity, message.authenticity_reason) == ("", "")
+    assert [d.verify_at is not None for d in deliveries(lillestad.inbox)] == [False, True]
+    client.force_login(lillestad.agent, backend=settings.AUTHENTICATION_BACKENDS[0])
+    original = client.get(reverse("forwarding:original", args=[lillestad.organization.slug, message.pk]))
+    assert original.content == fuller
+
+
+@pytest.mark.parametrize("longer", ["", " eller så"])
+def test_d_a_copy_with_other_words_does_not_take_the_place_of_what_is_shown(
+    post: Pipeline, lillestad: Town, longer: str
+) -> None:
+    text = LONG + "Betala till bankgiro 123-4567 senast fredag.\n"
+    raw = mail(text=text, message_id="faktura@example.org")
+    forged = mail(
+        text=text.replace("123-4567", "999-9999").replace("fredag", "fredag" + longer), message_id="faktura@example.org"
+    )
+    for octets in (raw, forged):
+        post.receive(octets, lillestad.inbox)
+    assert [(d.state, d.reason) for d in deliveries(lillestad.inbox)] == [("filed", ""), ("duplicate", "variant")]
+    assert ["123-4567" in message.text for message in messages(lillestad.inbox)] == [True]
+
+
+def test_d_a_copy_with_a_tag_in_its_subject_is_the_same_mail(post: Pipeline, lillestad: Town) -> None:
+    raw = mail(text=LONG)
+    post.receive(raw, lillestad.inbox)
+    post.receive(raw.replace(b"Subject: ", b"Subject: [EXTERN] "), lillestad.inbox)
+    assert states(lillestad.inbox) == ["filed", "duplicate"]
+
+
+def with_files(raw: bytes, *contents: bytes) -> bytes:
+    """The mail with files, under the same identifier."""
+    message = message_from_bytes(raw, policy=policy.SMTP)
+    for number, content in enumerate(contents):
+        message.add_attachment(content, "application", "pdf", filename=f"bilaga{number}.pdf")
+    return message.as_bytes()
+
+
+def files_of(inbox: Inbox) -> list[tuple[int, bytes]]:
+    with scope.organization(inbox.organization_id):
+        rows = Attachment.objects.order_by("message_id", "position")
+        return [(pk, bytes(content)) for pk, content in rows.values_list("message_id", "blob__content")]
+
+
+@pytest.mark.parametrize("bare_first", [True, False])
+def test_d_of_a_mail_and_its_copy_without_files_the_one_with_files_is_shown(
+    post: Pipeline, lillestad: Town, bare_first: bool
+) -> None:
+    raw = mail(text=LONG)
+    both = [raw, with_files(raw, b"%PDF-1", b"%PDF-2")]
+    for octets in both if bare_first else reversed(both):
+        post.receive(octets, lillestad.inbox)
+    [message] = messages(lillestad.inbox)
+    assert files_of(lillestad.inbox) == [(message.pk, b"%PDF-1"), (message.pk, b"%PDF-2")]
+    assert message.conversation.has_attachments
+
+
+def test_d_the_same_words_with_another_file_are_another_message(post: Pipeline, lillestad: Town) -> None:
+    raw = mail("Från skannern", text=LONG)
+    for content in (b"%PDF-1", b"%PDF-2"):
+        post.receive(with_files(raw, content), lillestad.inbox)
+    assert states(lillestad.inbox) == ["filed", "filed"]
+    assert [content for _, content in files_of(lillestad.inbox)] == [b"%PDF-1", b"%PDF-2"]
 
 
 def test_d_an_identifier_used_again_for_another_mail_is_another_message(post: Pipeline, lillestad: Town) -> None:

@@ -26,24 +26,37 @@ from organizations.models import Event, User
 from whitelabel import delivery_reasons
 from whitelabel.models import OutboundMail, OutboundRecipient
 
-FRAME_LINE_PX = 25  # a line of text and its share of the space between paragraphs
-FRAME_BLOCK_PX = 29
-FRAME_EDGES_PX = 84
-FRAME_PX = (120, 640)
+# What a frame holds besides its lines of text (templates/conversations/message_frame.html), and how high it can be.
+FRAME_EDGES_PX = 28
+FRAME_NOTICE_PX = 70  # pictures on the web are not shown
+FRAME_PICTURE_PX = 120  # a picture of the mail itself; its size is not known
+FRAME_LINE_PX = 22.5
+FRAME_BLOCK_PX = 11  # the least: elements lie inside each other
 FRAME_CHARACTERS_A_LINE = 92
+FRAME_PX = (96, 1600)
 EVENTS_SHOWN = 100
 EVENT_KINDS = ("conversation.assigned", "conversation.status", "message.read", *explaining.DETACHING)
 _DEFERRED = ("html", "search_vector", "references", "in_reply_to", "calendar", "outbound__content")
 _HAS_HTML = Case(When(html="", then=Value(False)), default=Value(True), output_field=BooleanField())
-# How many elements begin a line of their own, in as much of the HTML as could be seen without scrolling.
-_HTML_BLOCKS = Func(
-    Left("html", 50_000),
-    Value("<(p|br|tr|li|div|h[1-6]|img|hr|blockquote)[ />]"),
-    Value(1),
-    Value("i"),
-    function="regexp_count",
-    output_field=IntegerField(),
-)
+
+
+def _counted(pattern: str) -> Func:
+    """How often a pattern is found in as much of the HTML as a frame can be high."""
+    return Func(
+        Left("html", 50_000),
+        Value(pattern),
+        Value(1),
+        Value("i"),
+        function="regexp_count",
+        output_field=IntegerField(),
+    )
+
+
+_HTML_COUNTS = {
+    "html_blocks": _counted("<(p|br|tr|li|div|h[1-6]|hr|blockquote)[ />]"),
+    "html_pictures": _counted("""<img[^>]+src=["']?cid:"""),
+    "html_remote": _counted("""<img[^>]+src=["']?(https?:)?//"""),
+}
 _DELIVERY_SYMBOLS = {"queued": "waiting", "sent": "right", "delayed": "waiting", "bounced": "wrong", "failed": "wrong"}
 
 
@@ -60,6 +73,19 @@ class Delivery:
 
 
 @dataclass(frozen=True)
+class FrameSize:
+    """How high a frame should be, in px, as far as the server can know: it does not know the reader's window.
+
+    `besides` is what stands above and below the text, `least` what the elements need even if there is little text, and
+    `height` all of it in a wide window. static/conversations/thread.js measures the text in the window there is.
+    """
+
+    besides: int
+    least: int
+    height: int
+
+
+@dataclass(frozen=True)
 class Card:
     """One message as the page shows it."""
 
@@ -68,7 +94,7 @@ class Card:
     summary: str
     parts: list[Part]
     frame_url: str = ""
-    frame_height: int = 0
+    frame_size: FrameSize | None = None
     attachments: list[Attachment] = field(default_factory=list)
     deliveries: list[Delivery] = field(default_factory=list)
     undo_until: datetime | None = None
@@ -145,7 +171,7 @@ def messages_of(conversation: Conversation, *, everything: bool) -> tuple[list[M
         Message.objects.filter(conversation=conversation)
         .select_related("author", "outbound")
         .defer(*_DEFERRED)
-        .annotate(has_html=_HAS_HTML, html_blocks=_HTML_BLOCKS)
+        .annotate(has_html=_HAS_HTML, **_HTML_COUNTS)
         .order_by("-received_at", "-id")
     )
     shown: list[Message] = list(found[: settings.MESSAGES_SHOWN] if folded else found)
@@ -177,14 +203,16 @@ def entries(found: Iterable[Card | Act]) -> list[Card | Act]:
     return sorted(found, key=lambda entry: entry.at)
 
 
-def frame_height(visible: str, blocks: int) -> int:
-    """Pixels a frame should have to show about this: a frame without scripts cannot say it itself.
+def frame_size(visible: str, *, blocks: int, pictures: int = 0, remote: bool = False) -> FrameSize:
+    """The size of a frame about `visible` (text without quoted parts), which has `blocks` elements that begin a line.
 
-    `visible` is the text without quoted parts, `blocks` the number of elements that begin a line in the visible part.
+    `pictures` are of the mail itself; `remote` tells that some on the web are not shown.
     """
     lines = sum(max(1, math.ceil(len(line) / FRAME_CHARACTERS_A_LINE)) for line in visible.strip().splitlines())
+    besides = FRAME_EDGES_PX + FRAME_NOTICE_PX * remote + FRAME_PICTURE_PX * pictures
     low, high = FRAME_PX
-    return min(high, max(low, max(lines * FRAME_LINE_PX, blocks * FRAME_BLOCK_PX) + FRAME_EDGES_PX))
+    least = min(high, max(low, blocks * FRAME_BLOCK_PX + besides))
+    return FrameSize(besides, least, min(high, max(least, math.ceil(lines * FRAME_LINE_PX) + besides)))
 
 
 def _card(message: Message, inbox: Inbox, user: User, files: list[Attachment], fates: list[OutboundRecipient]) -> Card:
@@ -196,7 +224,7 @@ def _card(message: Message, inbox: Inbox, user: User, files: list[Attachment], f
         summary=_summary(message, inbox),
         parts=parts(message.text, message.ranges, limit),
         frame_url=_frame_url(message, user) if framed else "",
-        frame_height=_frame_height(message) if framed else 0,
+        frame_size=_frame_size(message) if framed else None,
         attachments=[file for file in files if not (framed and file.inline)],
         deliveries=[_delivery(fate, message) for fate in fates],
         undo_until=_undo_until(message),
@@ -209,10 +237,10 @@ def _visible(message: Message) -> str:
     return "".join(message.text[start:end] for start, end, kind in message.ranges if kind == "visible") or message.text
 
 
-def _frame_height(message: Message) -> int:
+def _frame_size(message: Any) -> FrameSize:
     visible = _visible(message)
-    blocks = message.html_blocks * len(visible) // max(1, len(message.text))  # type: ignore[attr-defined]  # annotated
-    return frame_height(visible, blocks)
+    blocks = message.html_blocks * len(visible) // max(1, len(message.text))
+    return frame_size(visible, blocks=blocks, pictures=message.html_pictures, remote=message.html_remote > 0)
 
 
 def _sender(message: Message) -> str:

@@ -11,19 +11,34 @@ function toNewest() {
   const latest = thread()?.querySelector(":scope > li:last-child");
   const place = scroller();
   if (!latest || !place) return;
+  fitFrames();
   place.scrollTop = Math.max(0, latest.offsetTop - place.offsetTop - 16);
-  adjustFrames();
 }
 
-/** The server says how high a frame should be for a wide column; on a phone the same text takes more lines. */
-const WIDE_PX = 700;
-function adjustFrames() {
-  for (const frame of document.querySelectorAll(".message-frame:not([data-adjusted])")) {
-    frame.dataset.adjusted = "";
-    if (!frame.clientWidth) continue;
-    const more = Math.max(1, WIDE_PX / frame.clientWidth);
-    frame.style.height = `${Math.min(Math.round(frame.height * more), Math.round(innerHeight * 0.8))}px`;
+/** Nobody can look into a frame to see how high its mail is. But its text stands beside it, folded: laid out at the
+    frame's width it has nearly the same lines. Done once for each width; what the reader has dragged stays. */
+const FRAME_EDGES_PX = 32;
+const HIGHEST_PX = 1600;
+function fitFrames() {
+  for (const frame of document.querySelectorAll(".message-frame")) {
+    const width = frame.clientWidth;
+    if (!width || frame.dataset.fitted === String(width)) continue;
+    frame.dataset.fitted = width;
+    const { least, besides } = frame.dataset;
+    const height = Math.max(Number(least), textHeight(frame.parentElement, width - FRAME_EDGES_PX) + Number(besides));
+    frame.style.height = `${Math.min(Math.ceil(height), HIGHEST_PX)}px`;
   }
+}
+
+function textHeight(message, width) {
+  const copy = message.querySelector(".message-as-text > .message-text").cloneNode(true);
+  for (const quoted of copy.querySelectorAll(".quoted")) quoted.remove();
+  copy.classList.add("message-measured");
+  copy.style.inlineSize = `${width}px`;
+  message.append(copy);
+  const { height } = copy.getBoundingClientRect();
+  copy.remove();
+  return height;
 }
 
 async function news(event) {
@@ -65,7 +80,7 @@ function takeNew(page) {
   if (mails.length && !thread().querySelector(".thread-new")) thread().append(divider());
   thread().append(...arrived);
   if (mails.length) watchSeen(mails.at(-1), page);
-  adjustFrames();
+  fitFrames();
 }
 
 /** Acts have no lasting id: only those after the newest known message can be new. */
@@ -109,7 +124,7 @@ document.body.addEventListener("live:conversation", (event) => {
 document.body.addEventListener("live:refresh", soon);
 document.body.addEventListener("htmx:afterSettle", (event) => {
   if (event.detail.target.id === "conversation") toNewest();
-  else adjustFrames();
+  else fitFrames();
 });
-addEventListener("resize", adjustFrames);
+addEventListener("resize", fitFrames);
 toNewest();

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
+from django.db.models import Min
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
 from conversations import lists
-from conversations.models import Conversation
+from conversations.models import Conversation, Message
 from conversations.views import cards
 from conversations.views.actions import conversation_or_404
 from conversations.views.compose_panel import Composer
@@ -58,6 +60,7 @@ def conversation_context(request: HttpRequest, conversation: Conversation) -> di
     acts = cards.acts(conversation, shown[0].at if folded and shown else None)
     return {
         "conversation": conversation,
+        "began": _began(conversation) if folded or not shown else shown[0].at,
         "entries": cards.entries([*shown, *acts]),
         "folded": folded,
         "pane": "conversation",
@@ -71,6 +74,12 @@ def conversation_context(request: HttpRequest, conversation: Conversation) -> di
         "related": _related(conversation),
         "upload_limit": settings.ATTACHMENT_UPLOAD_OCTETS,
     }
+
+
+def _began(conversation: Conversation) -> datetime:
+    """When the first mail came, which may be long before it was filed here."""
+    first = Message.objects.filter(conversation=conversation).aggregate(at=Min("received_at"))["at"]
+    return first or conversation.created_at
 
 
 def _members() -> list[Any]:

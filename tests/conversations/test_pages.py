@@ -40,6 +40,23 @@ def text(response: Any) -> str:
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", page)).split())
 
 
+# --- Beside a conversation ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mails", [1, 12])
+def test_a_conversation_began_with_its_first_mail_not_when_that_was_filed(
+    agent: Client, lillestad: Town, mails: int
+) -> None:
+    first = receive(lillestad, "Fråga om jobbet")
+    with scope.organization(lillestad.organization):
+        for _more in range(mails - 1):
+            builders.received(lillestad.inbox, conversation=first.conversation)
+        Message.objects.filter(pk=first.pk).update(received_at=timezone.now() - timedelta(days=400))
+    began = timezone.localtime(timezone.now() - timedelta(days=400))
+    page = text(agent.get(url(lillestad, "conversation", 1)))
+    assert re.search(rf"Började {began.day} \w+ {began.year}", page)
+
+
 # --- Lists ----------------------------------------------------------------------------------------------------------
 
 

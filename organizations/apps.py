@@ -1,6 +1,7 @@
 """App configuration."""
 
 from django.apps import AppConfig
+from django.contrib.auth.signals import user_logged_in
 
 
 class OrganizationsConfig(AppConfig):
@@ -8,3 +9,9 @@ class OrganizationsConfig(AppConfig):
 
     name = "organizations"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Speak a person's language from the request on that logs them in."""
+        from organizations.middleware import speak_own_language
+
+        user_logged_in.connect(speak_own_language)

@@ -31,8 +31,15 @@ class LanguageMiddleware:
         with translation.override(language):
             request.LANGUAGE_CODE = language
             response = self.get_response(request)
-        response.headers.setdefault("Content-Language", language)
+        response.headers.setdefault("Content-Language", request.LANGUAGE_CODE)
         return response
+
+
+def speak_own_language(sender: object, request: HttpRequest, user: Any, **named: object) -> None:
+    """Change to the language of the person who has just logged in, so that what is said next is said in it."""
+    if hasattr(request, "LANGUAGE_CODE"):  # a request that came through the middleware, which ends what begins here
+        translation.activate(user.language)
+        request.LANGUAGE_CODE = user.language
 
 
 class OrganizationMiddleware:

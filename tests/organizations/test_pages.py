@@ -52,6 +52,16 @@ def test_logging_in_by_address_and_password(client, place):
     assert client.get("/")["Location"] == reverse("conversations:dashboard", args=[place.organization.slug])
 
 
+def test_what_is_said_on_logging_in_is_said_in_the_persons_own_language(client, place):
+    User.objects.filter(pk=place.agent.pk).update(language="en")
+    credentials = {"login": place.agent.email, "password": PASSWORD}
+    response = client.post(reverse("account_login"), credentials)
+    assert response["Content-Language"] == "en"
+    page = client.get("/", follow=True).content.decode()
+    assert '<html lang="en"' in page
+    assert "Successfully signed in" in page
+
+
 def test_somebody_with_two_organizations_chooses(client, place):
     founding.found_organization("Storstad", place.admin)
     client.force_login(place.admin)

@@ -9,5 +9,6 @@ class KundomailConfig(AppConfig):
     name = "kundomail"
 
     def ready(self) -> None:
-        """Import the Celery application, which becomes the current one."""
-        import kundomail.celery  # noqa: F401  (it reads the settings)
+        """Import the Celery application, which becomes the current one, and what adds system checks."""
+        import kundomail.celery  # it reads the settings
+        import kundomail.navigation  # noqa: F401  (its entries are checked)

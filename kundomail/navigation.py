@@ -1,12 +1,13 @@
 """The sections of the settings pages, as one table of URL names.
 
 Settings pages belong to different apps and are put together here by name, never by import. An entry whose URL name
-does not exist (yet), or that needs an inbox when the page has none, is left out.
+does not exist stops the start (`entries_exist`); one that needs an inbox is left out where the page has none.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from django.core import checks
 from django.urls import NoReverseMatch, reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -60,7 +61,6 @@ SETTINGS: tuple[SectionGroup, ...] = (
             Section("inboxes:index", _("Inboxes"), "inbox"),
             Section("organizations:members", _("Users"), "users"),
             Section("forwarding:ledger", _("Did the mail arrive?"), "mail-search"),
-            Section("organizations:settings", _("Organization"), "building-2"),
         ),
     ),
     SectionGroup(
@@ -85,10 +85,7 @@ SETTINGS: tuple[SectionGroup, ...] = (
 def _link(section: Section, arguments: Mapping[str, object], path: str) -> Link | None:
     if any(name not in arguments for name in section.needs):
         return None
-    try:
-        url = reverse(section.url_name, kwargs={name: arguments[name] for name in section.needs})
-    except NoReverseMatch:
-        return None
+    url = reverse(section.url_name, kwargs={name: arguments[name] for name in section.needs})
     return Link(url, section.label, section.icon, current=path.startswith(url))
 
 
@@ -97,6 +94,25 @@ def _longest_only(links: Iterable[Link]) -> tuple[Link, ...]:
     links = tuple(links)
     longest = max((len(link.url) for link in links if link.current), default=0)
     return tuple(Link(link.url, link.label, link.icon, link.current and len(link.url) == longest) for link in links)
+
+
+@checks.register(checks.Tags.urls)
+def entries_exist(**named: object) -> list[checks.CheckMessage]:
+    """Find entries that lead nowhere. Every management command asks, `migrate` before each start among them."""
+    return [
+        checks.Error(f"The settings navigation names {section.url_name!r}, which is no URL.", id="kundomail.E001")
+        for group in SETTINGS
+        for section in group.sections
+        if not _leads_somewhere(section)
+    ]
+
+
+def _leads_somewhere(section: Section) -> bool:
+    try:
+        reverse(section.url_name, kwargs=dict.fromkeys(section.needs, 1))
+    except NoReverseMatch:
+        return False
+    return True
 
 
 def settings_links(arguments: Mapping[str, object], path: str) -> list[LinkGroup]:

@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django import forms
+from django.core.management import call_command
+from django.core.management.base import SystemCheckError
 from django.http import Http404
 from django.template import Context, Template
 from django.test import RequestFactory, override_settings
@@ -350,6 +352,14 @@ def test_sections_of_an_inbox_are_left_out_where_there_is_none() -> None:
     urls = [link.url for group in groups for link in group.links]
     assert "/lillestad/settings/members/" in urls
     assert not [url for url in urls if "/receive/" in url]
+
+
+def test_an_entry_that_leads_nowhere_stops_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert navigation.entries_exist() == []
+    nowhere = navigation.Section("organizations:nowhere", "Nowhere", "inbox")
+    monkeypatch.setattr(navigation, "SETTINGS", (navigation.SectionGroup("", (nowhere,)),))
+    with pytest.raises(SystemCheckError, match="organizations:nowhere"):
+        call_command("check")
 
 
 @override_settings(LOCAL=False)

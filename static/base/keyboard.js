@@ -1,5 +1,6 @@
 // Single-key shortcuts. An element says which key presses it: data-shortcut="e". Text fields are focused, all else
-// is clicked. Rows marked data-row are walked with j and k, opened with Enter (their own link), chosen with x.
+// is clicked. Rows marked data-row are walked with j and k, opened with Enter (their own link), chosen with x; on a
+// focused row a key presses the row's own data-row-shortcut first.
 // "?" opens the help sheet, which lists what this page really has. All can be switched off (WCAG 2.1.4).
 import { remember } from "./choices.js";
 
@@ -36,6 +37,10 @@ function choose() {
   row?.querySelector("input[type=checkbox]")?.click();
 }
 
+function ofFocusedRow(key) {
+  return document.activeElement.closest("[data-row]")?.querySelector(`[data-row-shortcut="${CSS.escape(key)}"]`);
+}
+
 function fillSheet() {
   const list = sheet.querySelector("[data-shortcut-list]");
   const seen = new Map();
@@ -43,8 +48,9 @@ function fillSheet() {
   for (const line of sheet.querySelectorAll("[data-general-key]")) {
     if (hasRows || !("ofRows" in line.dataset)) seen.set(line.dataset.generalKey, line.dataset.generalLabel);
   }
-  for (const element of document.querySelectorAll("[data-shortcut]")) {
-    if (!seen.has(element.dataset.shortcut)) seen.set(element.dataset.shortcut, nameOf(element));
+  for (const element of document.querySelectorAll("[data-shortcut], [data-row-shortcut]")) {
+    const key = element.dataset.shortcut ?? element.dataset.rowShortcut;
+    if (!seen.has(key)) seen.set(key, nameOf(element));
   }
   list.replaceChildren(...[...seen].map(([key, label]) => sheetLine(key, label)));
 }
@@ -71,7 +77,7 @@ document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.repeat && !"jk".includes(event.key)) return;
   if (isOff() || isWriting(event.target) || document.querySelector("dialog[open], [popover]:popover-open")) return;
   const rowKey = { j: () => walk(1), k: () => walk(-1), x: choose }[event.key];
-  const element = found().find((candidate) => candidate.dataset.shortcut === event.key);
+  const element = ofFocusedRow(event.key) ?? found().find((candidate) => candidate.dataset.shortcut === event.key);
   const act = event.key === "?" ? openSheet : element ? () => press(element) : document.querySelector("[data-row]") && rowKey;
   if (!act) return;
   event.preventDefault();

@@ -80,6 +80,12 @@ function soon() {
   coming = setTimeout(news, 150);
 }
 
+/** The keyboard goes on with the row below, or above when there is none; the last row of all leaves the list. */
+function goOnFrom(row) {
+  const beside = row.nextElementSibling ?? row.previousElementSibling;
+  (beside?.querySelector("a") ?? document.getElementById("list")).focus();
+}
+
 document.body.addEventListener("live:conversation", soon);
 document.body.addEventListener("live:refresh", soon);
 document.body.addEventListener("htmx:afterSettle", (event) => {
@@ -91,7 +97,7 @@ document.body.addEventListener("htmx:afterSettle", (event) => {
 document.body.addEventListener("htmx:afterRequest", (event) => {
   const row = event.target.closest?.(".row-actions")?.closest("[data-row]");
   if (event.detail.successful && row) {
-    if (row.contains(document.activeElement)) (row.nextElementSibling ?? row.previousElementSibling)?.querySelector("a")?.focus();
+    if (row.contains(document.activeElement)) goOnFrom(row);
     soon();
     document.body.dispatchEvent(new CustomEvent("live:counts"));
   }
@@ -105,6 +111,11 @@ document.addEventListener("click", (event) => {
     for (const box of form().querySelectorAll(".row input:checked")) box.checked = false;
   }
 });
+
+// A page that answers an act goes on where the work is; else the keyboard would begin again at the page's top.
+if (document.activeElement === document.body && document.querySelector("#toasts > *, [data-sent]")) {
+  document.getElementById(document.body.dataset.pane).focus({ preventScroll: true });
+}
 
 // Shift-click chooses everything between the last chosen row and this one.
 let last;

@@ -108,10 +108,10 @@ def _install_by_pip(checkout: Path, lock: str) -> None:
 def _pip(checkout: Path, *arguments: str) -> list[str]:
     """Command line of the base interpreter's pip, working on the checkout's environment."""
     python = str(environment_python(checkout))
-    return [str(_base_python()), "-m", "pip", "--disable-pip-version-check", "--python", python, *arguments]
+    return [str(base_python()), "-m", "pip", "--disable-pip-version-check", "--python", python, *arguments]
 
 
-def _base_python() -> Path:
+def base_python() -> Path:
     """The interpreter outside every virtual environment; only there is pip certain to be."""
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     candidate = Path(sys.base_prefix) / "bin" / version
@@ -119,7 +119,7 @@ def _base_python() -> Path:
 
 
 def _pip_configuration() -> str:
-    command = [str(_base_python()), "-m", "pip", "--disable-pip-version-check", "config", "list"]
+    command = [str(base_python()), "-m", "pip", "--disable-pip-version-check", "config", "list"]
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout
 
 

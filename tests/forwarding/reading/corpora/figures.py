@@ -29,6 +29,7 @@ class Figures:
     cases: int = 0
     exceptions: list[str] = field(default_factory=list)
     unstorable: list[str] = field(default_factory=list)
+    replaced: list[str] = field(default_factory=list)
     replacements: list[str] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
     leaks: list[str] = field(default_factory=list)
@@ -74,6 +75,8 @@ def observe(case: Case, raw: bytes, reading: Reading, figures: Figures) -> None:
     """Sort the faults of one answer into the figures."""
     if observing.unstorable(reading):
         figures.unstorable.append(case.path)
+    if any("\ufffd" in string for string in reading.strings):
+        figures.replaced.append(case.path)
     if observing.new_replacements(raw, reading):
         figures.replacements.append(case.path)
     if observing.lost_body(raw, reading):

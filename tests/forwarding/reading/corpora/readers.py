@@ -89,7 +89,9 @@ def mail_parser(raw: bytes) -> Reading:
     message = mailparser.parse_from_bytes(raw)
     name, address = message.from_[0] if message.from_ else ("", "")
     text = "\n".join(message.text_plain) or plain("\n".join(message.text_html))
-    return _reading(name, address, message.subject, text, [one["filename"] for one in message.attachments])
+    subject = message.subject  # a list where the header is there twice
+    subject = subject if isinstance(subject, str) else "\n".join(subject)
+    return _reading(name, address, subject, text, [str(one["filename"]) for one in message.attachments])
 
 
 def fast_mail_parser(raw: bytes) -> Reading:
@@ -97,9 +99,10 @@ def fast_mail_parser(raw: bytes) -> Reading:
     import fast_mail_parser as fast
 
     message = fast.parse_email(raw)
-    name, address = parseaddr(message.headers.get("From", ""))
+    sender = message.from_
+    name, address = (sender.display_name or "", sender.address or "") if sender is not None else ("", "")
     text = "\n".join(message.text_plain) or plain("\n".join(message.text_html))
-    return _reading(name, address, message.subject, text, [one.filename for one in message.attachments])
+    return _reading(name, address, message.subject or "", text, [one.filename or "" for one in message.attachments])
 
 
 def _reading(name: str, address: str, subject: str, text: str, files: list[str]) -> Reading:

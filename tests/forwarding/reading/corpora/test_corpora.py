@@ -8,19 +8,9 @@ from tests.forwarding.reading.corpora import figures
 from tests.forwarding.reading.corpora.cases import needs_corpora
 from tests.forwarding.reading.corpora.figures import Figures
 from tests.forwarding.reading.corpora.readers import ours
+from tests.forwarding.reading.corpora.scoring import Verdict
 
 pytestmark = [needs_corpora(), pytest.mark.timeout(300)]
-
-# Where reading differently from Zammad is reading better: UTF-7 decoded (018), mojibake (021, and the name in 046), the
-# plain text shown where the HTML has none but its title (026), the stray angle not taken into the address (076). In 017
-# the alternatives differ: the plain one is the text, and the HTML's is searched with it.
-BETTER_THAN_ZAMMAD = {"mail017.box", "mail018.box", "mail021.box", "mail026.box", "mail046.box", "mail076.box"}
-# Text under a wrong label read without U+FFFD (016, 022, 023, 026, 027, 033), file names without the sender's folders
-# (035, 039, rfc/001), the HTML's words where the plain alternative is a token for programs that show no HTML (006, 007).
-BETTER_THAN_STALWART = {
-    *(f"legacy/{number}" for number in ("016", "022", "023", "026", "027", "033", "035", "039")),
-    *(f"rfc/{number}" for number in ("001", "006", "007")),
-}
 
 
 @cache
@@ -41,8 +31,9 @@ def test_no_body_is_lost() -> None:
     assert measured().lost == []
 
 
-def test_at_most_three_in_a_thousand_gain_a_replacement_character() -> None:
-    assert len(measured().replacements) <= 0.003 * measured().cases
+def test_at_most_three_in_a_thousand_hold_a_replacement_character() -> None:
+    assert len(measured().replaced) <= 0.003 * measured().cases
+    assert set(measured().replacements) <= set(measured().replaced)
 
 
 def test_no_attached_mail_leaks_into_the_text() -> None:
@@ -57,20 +48,24 @@ def test_processor_time_stays_within_the_aims() -> None:
     assert maximum <= 2000
 
 
+def wrong(verdicts: list[Verdict]) -> list[Verdict]:
+    return [verdict for verdict in verdicts if not verdict.right]
+
+
 def test_zammads_fields_are_right_in_ninety_six_percent() -> None:
     verdicts = figures.zammad(ours)
-    wrong = {verdict.case for verdict in verdicts if not verdict.right}
+    sound = [verdict for verdict in verdicts if not verdict.faulty]
     assert len(verdicts) > 40
-    assert len(wrong - BETTER_THAN_ZAMMAD) <= 0.04 * len(verdicts)
-    assert len(wrong) <= 0.13 * len(verdicts)
+    assert len(sound) >= 0.87 * len(verdicts)
+    assert len(wrong(sound)) <= 0.04 * len(sound)
 
 
 def test_stalwarts_parts_are_right_in_ninety_percent() -> None:
     verdicts = figures.stalwart(ours)
-    wrong = [verdict for verdict in verdicts if not verdict.right]
-    unexplained = [verdict for verdict in wrong if verdict.case.partition(".")[0] not in BETTER_THAN_STALWART]
+    sound = [verdict for verdict in verdicts if not verdict.faulty]
     assert len(verdicts) > 100
-    assert len(unexplained) <= 0.05 * len(verdicts)
+    assert len(sound) >= 0.83 * len(verdicts)
+    assert len(wrong(sound)) <= 0.05 * len(sound)
     assert all(verdict.fields["count"] for verdict in verdicts)
 
 

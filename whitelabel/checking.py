@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from organizations import scope
 from whitelabel import activation, approvals, claims, domain_rules, label_test, links, schedule, spf_probe
-from whitelabel.diagnosis.judging import diagnose
+from whitelabel.diagnosis.judging import Judge
 from whitelabel.diagnosis.values import Context, Verdict
 from whitelabel.models import SenderAddress, SenderDomain
 from whitelabel.records import ExpectedRecord
@@ -24,6 +24,8 @@ from whitelabel.survey.values import Survey
 from whitelabel.survey.zone import ZoneFinder
 
 log = logging.getLogger(__name__)
+
+_judge = Judge()
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,7 @@ async def _ask_all(prepared: Sequence[Prepared]) -> list[Checked]:
 
 async def _ask(check: Prepared, limits: SurveySettings, transport: Transport) -> Checked:
     answers = await survey(check.expected, check.domain, settings=limits, transport=transport)
-    verdicts = diagnose(answers, check.expected, context=check.context)
+    verdicts = _judge.diagnose(answers, check.expected, context=check.context)
     egress = await _egress(check, answers, limits, transport) if check.return_path else {}
     return Checked(check, answers, verdicts, egress)
 

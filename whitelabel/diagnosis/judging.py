@@ -17,10 +17,12 @@ from whitelabel.diagnosis.misplaced import catches_all, misplaced
 from whitelabel.diagnosis.resolvers import resolver_answers, resolver_findings
 from whitelabel.diagnosis.values import Context, Finding, ServerAnswer, Standing, Verdict
 from whitelabel.records import ExpectedRecord
+from whitelabel.survey.limits import remember
 from whitelabel.survey.questions import sibling
 from whitelabel.survey.values import Delegation, Outcome, Question, Reply, Server, Survey, ZoneCut
 
 LONG_TTL_SECONDS = 3600
+REMEMBERED_DOMAINS = 2_000  # some 25 kB each
 GENERIC = frozenset({"missing_nx", "missing_type", "missing_value"})
 
 
@@ -33,6 +35,29 @@ def diagnose(
     return tuple(
         dmarc_finding(verdict, verdicts, survey) if verdict.record.kind == "dmarc" else verdict for verdict in verdicts
     )
+
+
+class Judge:
+    """`diagnose` with a memory of domains on which all was right: when the next check sees the same, so it is again.
+
+    Comparing costs next to nothing, because `survey.transport` gives equal replies as the same object. What is not right is
+    judged anew every time: those sentences also depend on the context.
+    """
+
+    def __init__(self, most: int = REMEMBERED_DOMAINS) -> None:
+        self._most = most
+        self._right: dict[tuple[ExpectedRecord, ...], tuple[Survey, tuple[Verdict, ...]]] = {}
+
+    def diagnose(
+        self, survey: Survey, expected: tuple[ExpectedRecord, ...], *, context: Context | None = None
+    ) -> tuple[Verdict, ...]:
+        """See the function `diagnose`."""
+        seen, verdicts = self._right.pop(expected, (None, ()))
+        if seen != survey:
+            verdicts = diagnose(survey, expected, context=context)
+        if all(verdict.code == "ok" for verdict in verdicts):
+            remember(self._right, expected, (survey, verdicts), self._most)
+        return verdicts
 
 
 def _cases(survey: Survey, expected: Sequence[ExpectedRecord], context: Context) -> Iterator[Case]:
@@ -58,6 +83,8 @@ class _Diagnosis:
         self.record = case.record
         self.subzone = survey.subzone_of(case.record.name)
         self.voices = tuple(self._voices())
+        self.answers = self._answers()
+        self.waits = resolver_answers(case)
         self.definite = [voice for voice in self.voices if voice.standing.definite]
         self.right = [voice for voice in self.definite if voice.standing is Standing.RIGHT]
 
@@ -97,7 +124,7 @@ class _Diagnosis:
     # --- findings --------------------------------------------------------------------------------------------
 
     def _findings(self) -> Iterator[Finding]:
-        troubles = list(nameservers.troubles(self.survey, self.subzone, self._answers(), self.case.context))
+        troubles = list(nameservers.troubles(self.survey, self.subzone, self.answers, self.case.context))
         yield from troubles
         if not self.definite:
             if self.subzone:
@@ -109,19 +136,19 @@ class _Diagnosis:
         if len(self.right) == len(self.definite):
             yield from self._when_right()
         elif self.right:
-            yield nameservers.disagreement(self.survey, self._answers(), self.record)
+            yield nameservers.disagreement(self.survey, self.answers, self.record)
         elif self._silent_voice():
-            yield nameservers.unanswered(self.survey, self._answers(), self.case.context)
+            yield nameservers.unanswered(self.survey, self.answers, self.case.context)
         else:
             yield from self._when_wrong()
 
     def _when_right(self) -> Iterator[Finding]:
-        yield Finding("ok", {"n": str(nameservers.names(self._answers()))}, self.right[0].judgement.found)
+        yield Finding("ok", {"n": str(nameservers.names(self.answers))}, self.right[0].judgement.found)
         for voice in self.right[:1]:
             yield from voice.judgement.notes
         if self._from_catch_all():
             yield Finding("wildcard", {}, self.right[0].judgement.found)
-        yield from resolver_findings(self.case)
+        yield from resolver_findings(self.case, self.waits)
 
     def _when_wrong(self) -> Iterator[Finding]:
         """No server shows the record: wrong values first, then where it may have gone, else plainly missing."""
@@ -129,8 +156,8 @@ class _Diagnosis:
         if wrong and self._from_catch_all():
             yield Finding("wildcard", {}, wrong[0].judgement.found)
             return
-        if nameservers.conflicting(self.survey, self._answers()):
-            yield nameservers.disagreement(self.survey, self._answers(), self.record)
+        if nameservers.conflicting(self.survey, self.answers):
+            yield nameservers.disagreement(self.survey, self.answers, self.record)
         faults = list(_newest(wrong, self.survey).judgement.faults) if wrong else []
         plain = all(fault.code in GENERIC for fault in faults)
         elsewhere = list(misplaced(self.case)) if plain else []
@@ -195,15 +222,14 @@ class _Diagnosis:
 
     def _result(self, findings: list[Finding]) -> Verdict:
         first, *rest = _ranked(findings, right=bool(self.right))
-        waits = resolver_answers(self.case)
         return Verdict(
             record=self.record,
             state=self._state(first),
             finding=first,
             details=tuple(rest),
-            servers=self._answers(),
-            resolvers=waits,
-            wait_seconds=max((answer.seconds for answer in waits), default=0),
+            servers=self.answers,
+            resolvers=self.waits,
+            wait_seconds=max((answer.seconds for answer in self.waits), default=0),
             definite_bad=self._is_definitely_bad(),
         )
 
@@ -215,12 +241,12 @@ class _Diagnosis:
     def _state(self, first: Finding) -> State:
         entry = ENTRIES[first.code]
         all_right = bool(self.right) and len(self.right) == len(self.definite)
-        if first.code == "ok" and not nameservers.quorum(self._answers()):
+        if first.code == "ok" and not nameservers.quorum(self.answers):
             return State.AMBER
         if not entry.note:
             return entry.state
         if all_right:
-            return State.GREEN_NOTE if nameservers.quorum(self._answers()) else State.AMBER
+            return State.GREEN_NOTE if nameservers.quorum(self.answers) else State.AMBER
         return entry.state if entry.state is not State.GREEN_NOTE else State.RED
 
 

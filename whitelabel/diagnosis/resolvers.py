@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from whitelabel import effects
 from whitelabel.diagnosis.faults import Case, value_text
@@ -21,8 +21,8 @@ DNSSEC_ERRORS = {
 }
 
 
-def resolver_findings(case: Case) -> Iterator[Finding]:
-    """Notes for a record that is right at the authoritative servers."""
+def resolver_findings(case: Case, answers: Iterable[ServerAnswer]) -> Iterator[Finding]:
+    """Notes for a record that is right at the authoritative servers; `answers` are those of `resolver_answers`."""
     asked = case.survey.recursive.get(case.question, {})
     failed = {server: reply for server, reply in asked.items() if reply.outcome is Outcome.SERVFAIL}
     bogus = [reply for server, reply in failed.items() if _is_bogus(case, server, reply)]
@@ -30,7 +30,7 @@ def resolver_findings(case: Case) -> Iterator[Finding]:
         yield Finding("dnssec_bogus", {"ede": _extended_error(bogus[0])})
     elif failed and len(failed) == sum(reply.outcome is not Outcome.TIMEOUT for reply in asked.values()):
         yield Finding("servfail")
-    for answer in resolver_answers(case):
+    for answer in answers:
         if answer.standing is Standing.MISSING:
             yield Finding("nx_cached", {"resolver": answer.server.name, "n": str(answer.seconds)})
         elif answer.standing is Standing.WRONG:

@@ -13,7 +13,7 @@ from whitelabel.survey.values import Question, Reply, Server, ZoneCut
 
 Key = tuple[str, int]
 Variants = tuple[tuple[bytes, Reply], ...]
-"""Octets and meaning of the latest different replies to a question: servers rotate the order of records."""
+"""Octets and meaning of the latest different replies to a question: servers rotate the order of records, and some lag."""
 K = TypeVar("K")
 V = TypeVar("V")
 
@@ -86,6 +86,9 @@ class Memory:
 
     buckets: TokenBuckets
     breaker: CircuitBreaker
-    last_replies: dict[tuple[Key, Question, int], Variants] = field(default_factory=dict)
+    last_replies: dict[tuple[Question, int], Variants] = field(default_factory=dict)
     cuts: dict[str, tuple[float, ZoneCut]] = field(default_factory=dict)
+    parents: dict[str, tuple[float, ZoneCut]] = field(default_factory=dict)
+    addresses: dict[str, tuple[float, tuple[str, ...]]] = field(default_factory=dict)
+    """Of nameservers that serve more than one zone; like the cuts with the time (loop clock) until which they hold."""
     probes: dict[tuple[str, Question], ProbeMemory] = field(default_factory=dict)

@@ -87,6 +87,7 @@ class _Surveyor:
             above = asyncio.create_task(self._ask_above())
             await self._ask_authoritative()
             await self._follow_aliases()
+            self.lacking = {record for record in self.expected if self._lacks(record)}
             await self._probe()
             recursive, unchecked = await self._ask_resolvers()
             await self._join(above)
@@ -252,7 +253,7 @@ class _Surveyor:
         extras = (*ask_about.extra_questions(self.expected, self.domain), *inside)
         wanted = dict.fromkeys(extras)
         for record in self.expected:
-            if record.required and self._lacks(record):
+            if record.required and record in self.lacking:
                 limit = self.settings.max_probes_per_record
                 wanted |= dict.fromkeys(ask_about.probe_questions(record, self.cut.zone, limit))
         await self._ask_once([question for question in wanted if question not in self.replies])
@@ -299,7 +300,7 @@ class _Surveyor:
 
     def _agreed(self, record: ExpectedRecord) -> bool:
         asked = self.replies.get(Question(record.name, record.type), {})
-        return any(reply.outcome.definite for reply in asked.values()) and not self._lacks(record)
+        return any(reply.outcome.definite for reply in asked.values()) and record not in self.lacking
 
     async def _recursive(self, wanted: Sequence[Question], flags: int) -> Replies:
         asks = [

@@ -1,8 +1,8 @@
 """Asking many servers at once: UDP with a pool of random ports, TCP on truncation, retries, politeness.
 
 `Transport.ask` takes a batch of questions and returns one `Reply` per question; it never raises for what a
-server does. Unchanged replies skip the decoder: a reply that equals the last one octet for octet (but for ID and
-question) is answered from memory.
+server does. Unchanged replies skip the decoder: a reply that equals an earlier one to the same question octet for octet
+(but for ID and case), from whichever server, is answered from memory.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import struct
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import TracebackType
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import dns.exception
 
@@ -26,12 +26,13 @@ from whitelabel.survey.settings import SurveySettings
 from whitelabel.survey.values import Outcome, Question, Reply, Server
 
 RECEIVE_OCTETS = 65_535
+_Expiring = deque[tuple[float, "_Pending", int]]
+"""(loop time, question, message ID of the try) in the order of sending; every try in one queue has the same patience."""
 NO_ROUTE = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 Accept = Callable[[Reply], bool]
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(NamedTuple):
     """One question to one server; `flags` are `wire.FLAGS_AUTHORITATIVE`, `_RECURSIVE` or `_UNCHECKED`."""
 
     server: Server
@@ -87,6 +88,7 @@ class _Pending:
         "batch",
         "edns",
         "handle",
+        "key",
         "message_id",
         "mixed_case",
         "position",
@@ -98,6 +100,7 @@ class _Pending:
 
     def __init__(self, ask: Ask, batch: _Batch, position: int) -> None:
         self.ask = ask
+        self.key = ask.server.key
         self.batch = batch
         self.position = position
         self.tries = 0
@@ -109,6 +112,10 @@ class _Pending:
         self.socket: _Socket | None = None
         self.handle: asyncio.TimerHandle | None = None
 
+    def awaits(self, message_id: int) -> bool:
+        """Whether the try with that ID is still the one whose answer is waited for."""
+        return self.socket is not None and self.message_id == message_id
+
 
 class Transport:
     """Use as `async with Transport(settings, memory) as transport`; belongs to one event loop."""
@@ -119,6 +126,8 @@ class Transport:
         self.queries = 0
         self._sockets: dict[int, list[_Socket]] = {socket.AF_INET: [], socket.AF_INET6: []}
         self._queue: deque[_Pending] = deque()
+        self._expiring: dict[float, _Expiring] = {patience: deque() for patience in settings.try_seconds}
+        self._clock: asyncio.TimerHandle | None = None
         self._in_flight: set[_Pending] = set()
         self._tcp: set[asyncio.Task[None]] = set()
 
@@ -129,6 +138,8 @@ class Transport:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._clock is not None:
+            self._clock.cancel()
         for task in self._tcp:
             task.cancel()
         await asyncio.gather(*self._tcp, return_exceptions=True)
@@ -152,7 +163,8 @@ class Transport:
             pass  # the unanswered questions are reported as timeouts below
         finally:
             for one in pending:
-                self._forget(one)
+                if batch.replies[one.position] is None:
+                    self._forget(one)
         return [reply or Reply(Outcome.TIMEOUT, reason="deadline") for reply in batch.replies]
 
     # --- sending ---------------------------------------------------------------------------------------------
@@ -163,11 +175,10 @@ class Transport:
             return
         self._in_flight.add(one)
         now = time.monotonic()
-        key = one.ask.server.key
-        if self.memory.breaker.open(key, now):
+        if self.memory.breaker.open(one.key, now):
             self._finish(one, Reply(Outcome.TIMEOUT, reason="circuit open"))
             return
-        wait = 0.0 if one.ask.flags else self.memory.buckets.reserve(key, now)
+        wait = 0.0 if one.ask.flags else self.memory.buckets.reserve(one.key, now)
         if wait:
             one.handle = self._loop.call_later(wait, self._send, one)
         else:
@@ -177,7 +188,7 @@ class Transport:
         """Send the next try, or give up when all were used."""
         self._release(one)
         if one.tries >= len(self.settings.try_seconds):
-            self.memory.breaker.failed(one.ask.server.key, time.monotonic())
+            self.memory.breaker.failed(one.key, time.monotonic())
             self._finish(one, Reply(Outcome.TIMEOUT, reason=one.reason or "no answer"))
             return
         try:
@@ -201,13 +212,27 @@ class Transport:
         used.waiting[message_id] = one
         used.sent += 1
         self.queries += 1
-        used.udp.sendto(data, one.ask.server.key)
+        used.udp.sendto(data, one.key)
         self._wait_for_answer(one)
 
     def _wait_for_answer(self, one: _Pending) -> None:
         patience = self.settings.try_seconds[one.tries]
         one.tries += 1
-        one.handle = self._loop.call_later(patience, self._send, one)
+        when = self._loop.time() + patience
+        self._expiring[patience].append((when, one, one.message_id))
+        if self._clock is None:
+            self._clock = self._loop.call_at(when, self._expire)
+
+    def _expire(self) -> None:
+        """Send the questions again whose tries have run out, and wake for the next: one timer serves all of them."""
+        now = self._loop.time()
+        for queue in self._expiring.values():
+            while queue and (queue[0][0] <= now or not queue[0][1].awaits(queue[0][2])):
+                _when, one, message_id = queue.popleft()
+                if one.awaits(message_id):
+                    self._send(one)
+        following = min((queue[0][0] for queue in self._expiring.values() if queue), default=None)
+        self._clock = None if following is None else self._loop.call_at(following, self._expire)
 
     def _socket(self, family: int) -> _Socket:
         """A random socket of the pool; sockets that sent enough are replaced, so ports keep changing."""
@@ -243,7 +268,7 @@ class Transport:
                 return  # nothing more to read, or answering the last reply has closed this socket
             if len(data) >= wire.HEADER_OCTETS:
                 one = used.waiting.get(int.from_bytes(data[:2]))
-                if one is not None and sender[:2] == one.ask.server.key:
+                if one is not None and sender[:2] == one.key:
                     self._received(one, data)
 
     def _received(self, one: _Pending, data: bytes) -> None:
@@ -274,13 +299,14 @@ class Transport:
         self._send(one)
 
     def _read(self, one: _Pending, data: bytes) -> Reply:
-        key = (one.ask.server.key, one.ask.question, one.ask.flags)
+        key = (one.ask.question, one.ask.flags)
         octets = wire.comparable(data, one.question)
         known = self.memory.last_replies.get(key, ())
         for seen, meaning in known:
             if seen == octets:
                 return meaning
         reply = wire.read_reply(data, authoritative=not one.ask.flags, max_records=self.settings.max_records)
+        reply = next((meaning for _octets, meaning in known if meaning == reply), reply)
         variants = ((octets, reply), *known)[:REMEMBERED_VARIANTS]
         remember(self.memory.last_replies, key, variants, REMEMBERED_REPLIES)
         return reply
@@ -289,7 +315,7 @@ class Transport:
         if one not in self._in_flight:
             return
         if reply.outcome is not Outcome.TIMEOUT:
-            self.memory.breaker.answered(one.ask.server.key)
+            self.memory.breaker.answered(one.key)
         if self._retries_servfail(one, reply):
             self._send(one)
             return

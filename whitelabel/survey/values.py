@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Outcome(StrEnum):
@@ -27,9 +28,11 @@ class Outcome(StrEnum):
         return self in (Outcome.ANSWER, Outcome.NXDOMAIN, Outcome.NODATA)
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
-    """Name (lower case, no final dot) and type, for example ("mgeu.example.com", "TXT")."""
+class Question(NamedTuple):
+    """Name (lower case, no final dot) and type, for example ("mgeu.example.com", "TXT").
+
+    A tuple like `Server`, because a check looks both up in tables all the time.
+    """
 
     name: str
     type: str
@@ -89,8 +92,7 @@ class Reply:
         return tuple(record for record in self.answers if record.type == record_type)
 
 
-@dataclass(frozen=True, slots=True)
-class Server:
+class Server(NamedTuple):
     """One address of one nameserver (or resolver). `name` is the NS name, or the address for a resolver."""
 
     name: str
@@ -145,7 +147,8 @@ class Survey:
     `replies` come from the authoritative servers, `probes` from searching for misplaced records, `resolved` from
     recursive resolvers (targets of aliases and SPF includes, asked only as far as needed), `recursive` from the
     resolvers for the records themselves (empty unless all authoritative servers agreed), `unchecked` the same
-    with checking disabled (CD=1) after a SERVFAIL, `subzones` are delegations below the zone.
+    with checking disabled (CD=1) after a SERVFAIL, `subzones` are delegations below the zone. Two surveys are equal
+    when they saw the same.
     """
 
     domain: str
@@ -158,8 +161,8 @@ class Survey:
     unchecked: Replies = field(default_factory=dict)
     serials: Mapping[Server, int] = field(default_factory=dict)
     subzones: tuple[ZoneCut, ...] = ()
-    queries: int = 0
-    seconds: float = 0.0
+    queries: int = field(default=0, compare=False)
+    seconds: float = field(default=0.0, compare=False)
 
     @property
     def zone(self) -> str:

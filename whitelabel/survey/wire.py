@@ -5,7 +5,7 @@ A query carries a random ID, a random mix of upper and lower case in the name (0
 
 from __future__ import annotations
 
-import random
+import os
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -36,11 +36,34 @@ FLAGS_UNCHECKED = FLAGS_RECURSIVE | FLAG_CHECKING_DISABLED
 
 OPT_RECORD = struct.pack("!BHHIH", 0, dns.rdatatype.OPT, EDNS_OCTETS, 0, 0)
 
-_random = random.SystemRandom()
+HEADER = struct.Struct("!HHHHHH")
+ENTROPY_OCTETS = 4096
 
 
 class Malformed(ValueError):
     """The reply cannot be read; somebody may be guessing, so keep listening."""
+
+
+class _Entropy:
+    """Unpredictable integers from the kernel, fetched many at a time: every query needs three."""
+
+    def __init__(self) -> None:
+        self.clear()
+        os.register_at_fork(after_in_child=self.clear)
+
+    def clear(self) -> None:
+        """Forget what is left: two processes must not draw the same."""
+        self._pool, self._used = b"", 0
+
+    def take(self, octets: int) -> int:
+        """An integer of so many octets."""
+        if self._used + octets > len(self._pool):
+            self._pool, self._used = os.urandom(ENTROPY_OCTETS), 0
+        self._used += octets
+        return int.from_bytes(self._pool[self._used - octets : self._used])
+
+
+_entropy = _Entropy()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +79,10 @@ class Query:
         """The message and its question section, which the reply must repeat exactly."""
         name = self.name
         if mixed_case:
-            bits = _random.getrandbits(8 * len(name)) & self.letters
+            bits = _entropy.take(len(name)) & self.letters
             name = (int.from_bytes(name) ^ bits).to_bytes(len(name))
         question = name + self.tail
-        header = struct.pack("!HHHHHH", message_id, self.flags, 1, 0, 0, int(edns))
+        header = HEADER.pack(message_id, self.flags, 1, 0, 0, int(edns))
         return header + question + (OPT_RECORD if edns else b""), question
 
 
@@ -73,12 +96,12 @@ def prepare(question: Question, flags: int) -> Query:
 
 def random_id() -> int:
     """An unpredictable message ID."""
-    return _random.getrandbits(16)
+    return _entropy.take(2)
 
 
 def random_choice(count: int) -> int:
-    """An unpredictable position in a pool of `count`."""
-    return _random.randrange(count)
+    """An unpredictable position in a pool of `count` (far fewer than 2**32, so that all are as likely)."""
+    return _entropy.take(4) % count
 
 
 def is_truncated(data: bytes) -> bool:
@@ -144,10 +167,11 @@ def _outcome(
 
 
 def _records(section: list[dns.rrset.RRset], most: int) -> Iterator[Record]:
+    """The records of a section; those of one name and type in a fixed order, because servers rotate it."""
     count = 0
     for rrset in section:
         name = _text(rrset.name)
-        for rdata in rrset:
+        for rdata in sorted(rrset):
             if count >= most:
                 return
             count += 1

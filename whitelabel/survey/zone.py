@@ -14,7 +14,7 @@ from publicsuffixlist import PublicSuffixList
 
 from whitelabel.survey import wire
 from whitelabel.survey.addresses import refusal
-from whitelabel.survey.limits import REMEMBERED_ZONES, Memory, remember
+from whitelabel.survey.limits import REMEMBERED_SERVERS, REMEMBERED_ZONES, Memory, remember
 from whitelabel.survey.settings import SurveySettings
 from whitelabel.survey.transport import Ask, Asker, in_zone
 from whitelabel.survey.values import Delegation, Outcome, Question, Record, Reply, Server, ZoneCut
@@ -144,14 +144,27 @@ class ZoneFinder:
         parent = zone.partition(".")[2]
         if not parent:
             return PARENT_UNKNOWN
-        (listed,) = await self.resolve([Question(parent, "NS")])
-        names = tuple(record.target for record in listed.of_type("NS") if record.name == parent)
-        parent_cut = await self.with_servers(ZoneCut(parent, parent_ns=names[:PARENT_SERVERS]), listed.glue)
+        parent_cut = await self._parent_cut(parent)
         asks = [Ask(server, Question(zone, "NS")) for server in parent_cut.servers[:PARENT_SERVERS]]
         until = min(self.deadline, asyncio.get_running_loop().time() + PARENT_SECONDS)
         replies = await self.transport.ask(asks, deadline=until, accept=lambda r: _names_zone(r, zone))
         wanted = [reply for reply in replies if _names_zone(reply, zone)]
         return wanted[0] if wanted else PARENT_UNKNOWN
+
+    async def _parent_cut(self, parent: str) -> ZoneCut:
+        """Some servers of a registry, remembered: it is the same one for most domains."""
+        now = asyncio.get_running_loop().time()
+        kept = self.memory.parents.get(parent)
+        if kept and kept[0] > now:
+            return kept[1]
+        (listed,) = await self.resolve([Question(parent, "NS")])
+        own = [record for record in listed.of_type("NS") if record.name == parent]
+        names = tuple(record.target for record in own)
+        cut = await self.with_servers(ZoneCut(parent, parent_ns=names[:PARENT_SERVERS]), listed.glue)
+        if cut.servers and not cut.unresolved:
+            expires = now + min(self.settings.cut_seconds, *(record.ttl for record in own))
+            remember(self.memory.parents, parent, (expires, cut), REMEMBERED_ZONES)
+        return cut
 
     async def _descend(self, cut: ZoneCut, domain: str) -> ZoneCut:
         """Follow referrals from `cut` down to the zone that holds `domain`."""
@@ -187,15 +200,36 @@ class ZoneFinder:
         for record in glue:
             if record.type in ("A", "AAAA") and record.name in addresses and _covers(cut.zone, record.name):
                 addresses[record.name].append(record.target)
+        now = asyncio.get_running_loop().time()
+        for name in names:
+            until, kept = self.memory.addresses.get(name, (now, ()))
+            if until > now and not addresses[name]:
+                addresses[name] += kept
         unknown = [name for name in names if not addresses[name]]
-        wanted = [Question(name, kind) for name in unknown for kind in ("A", "AAAA")]
         failed: set[str] = set()
-        for reply, question in zip(await self.resolve(wanted), wanted, strict=True):
-            addresses[question.name] += [record.target for record in reply.of_type(question.type)]
-            if not reply.outcome.definite:
-                failed.add(question.name)
+        for name, (found, ttl, complete) in zip(unknown, await self._addresses(unknown), strict=True):
+            addresses[name] += found
+            if not complete:
+                failed.add(name)
+            elif found:
+                expires = now + min(self.settings.cut_seconds, ttl)
+                remember(self.memory.addresses, name, (expires, found), REMEMBERED_SERVERS)
         unresolved = tuple(name for name in unknown if name in failed and not addresses[name])
         return replace(self._filtered(cut, addresses), unresolved=unresolved)
+
+    async def _addresses(self, names: Sequence[str]) -> list[tuple[tuple[str, ...], int, bool]]:
+        """Per name its addresses of both families, how long they hold (seconds), and whether both questions were answered."""
+        wanted = [Question(name, kind) for name in names for kind in ("A", "AAAA")]
+        replies = await self.resolve(wanted)
+        told: list[tuple[tuple[str, ...], int, bool]] = []
+        for both in zip(replies[::2], replies[1::2], strict=True):
+            records = [
+                record for reply, kind in zip(both, ("A", "AAAA"), strict=True) for record in reply.of_type(kind)
+            ]
+            ttl = min((record.ttl for record in records), default=0)
+            complete = all(reply.outcome.definite for reply in both)
+            told.append((tuple(record.target for record in records), ttl, complete))
+        return told
 
     def _filtered(self, cut: ZoneCut, addresses: dict[str, list[str]]) -> ZoneCut:
         allowed: dict[str, list[str]] = {}

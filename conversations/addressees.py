@@ -101,7 +101,7 @@ def _problem(address: str) -> str:
         return _(
             "“%(address)s” has letters before the @ that mail servers cannot handle yet. Ask for another address."
         ) % {"address": shown}
-    return _("“%(address)s” is not an e-mail address. Correct it or take it away.") % {"address": shown}
+    return _("“%(address)s” is not an email address. Correct it or take it away.") % {"address": shown}
 
 
 def _reply_target(message: Message, own: frozenset[str]) -> list[Person]:

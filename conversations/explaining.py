@@ -72,7 +72,7 @@ AUTHENTICITY_REASONS: dict[str, str | Promise] = {
     "no_author": _("The mail does not say who wrote it."),
     "no_answer": _("The sender’s domain could not be asked just now. We will try again."),
     "several_authors": _("The mail names several senders. Honest mail programs do not do that."),
-    "name_of_another": _("The sender’s name is written like another e-mail address than the one the mail is from."),
+    "name_of_another": _("The sender’s name is written like another email address than the one the mail is from."),
     "own_domain": _("The mail says that it comes from your own domain, but nothing proves it."),
     "rejected_upstream": _(
         "Your mail service found that the mail does not come from the sender’s domain, and the domain asks that such mail "

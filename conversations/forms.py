@@ -34,7 +34,7 @@ class RecipientsField(forms.CharField):
             found = recipients.read(super().clean(value))
         except recipients.UnreadableRecipient as error:
             raise ValidationError(
-                _("“%(part)s” is not an e-mail address. Write it like name@example.se, with a comma between addresses.")
+                _("“%(part)s” is not an email address. Write it like name@example.se, with a comma between addresses.")
                 % {"part": str(error)[:100]}
             ) from error
         if len(found) > recipients.RECIPIENTS_MAX:

@@ -113,11 +113,11 @@ def normalise_address(text: str, *, allow_test_domains: bool = False) -> Custome
     """
     cleaned = _visible(unicodedata.normalize("NFC", text)).strip().removesuffix(".")
     if len(cleaned.encode("utf-8", "replace")) > MAX_RECIPIENT_OCTETS - 2:
-        raise AddressRefused("too_long", _("The address is too long to be an e-mail address."))
+        raise AddressRefused("too_long", _("The address is too long to be an email address."))
     try:
         found = validate_email(cleaned, check_deliverability=False, test_environment=allow_test_domains)
     except EmailNotValidError as error:
-        raise AddressRefused("invalid", _("This is not a complete e-mail address. Check the spelling.")) from error
+        raise AddressRefused("invalid", _("This is not a complete email address. Check the spelling.")) from error
     if unicodedata.normalize("NFKC", found.local_part) != found.local_part:
         raise AddressRefused("lookalike", _LOOKALIKE)
     for label in (*found.domain.split("."), found.local_part):

@@ -32,7 +32,7 @@ class ExampleForm(forms.Form):
         initial="Jobb",
         help_text=gettext_lazy("Shown to your colleagues, and as sender name."),
     )
-    address = forms.CharField(label=gettext_lazy("E-mail address"), initial="jobb")
+    address = forms.CharField(label=gettext_lazy("Email address"), initial="jobb")
     language = forms.ChoiceField(label=gettext_lazy("Language"), choices=[("sv", "Svenska"), ("en", "English")])
     signature = forms.CharField(
         label=gettext_lazy("Signature"),
@@ -50,7 +50,7 @@ class ExampleForm(forms.Form):
         label=gettext_lazy("Tell me when no mail arrives"),
         required=False,
         initial=True,
-        help_text=gettext_lazy("By e-mail, when the inbox is silent for longer than usual."),
+        help_text=gettext_lazy("By email, when the inbox is silent for longer than usual."),
     )
     sort = forms.ChoiceField(
         label=gettext_lazy("Order"),
@@ -64,7 +64,7 @@ class WrongForm(forms.Form):
     """A field with an error that says what to do."""
 
     address = forms.CharField(
-        label=gettext_lazy("E-mail address"), help_text=gettext_lazy("The address your customers write to.")
+        label=gettext_lazy("Email address"), help_text=gettext_lazy("The address your customers write to.")
     )
 
     def clean_address(self) -> str:

@@ -75,7 +75,7 @@ SETTINGS: tuple[SectionGroup, ...] = (
         _("My profile"),
         (
             Section("organizations:profile", _("Profile"), "user-round"),
-            Section("account_email", _("E-mail address"), "at-sign", ()),
+            Section("account_email", _("Email address"), "at-sign", ()),
             Section("account_change_password", _("Password"), "key-round", ()),
         ),
     ),

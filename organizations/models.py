@@ -14,12 +14,12 @@ from organizations.tenancy import OrganizationManager, TenantModel
 
 
 class UserManager(BaseUserManager["User"]):
-    """Makes people who log in by e-mail address."""
+    """Makes people who log in by email address."""
 
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
         """Store a person; the address is kept in lower case. Raises ValueError without an address."""
         if not email:
-            raise ValueError("a person needs an e-mail address")
+            raise ValueError("a person needs an email address")
         user = self.model(email=email.strip().lower(), **fields)
         user.set_password(password)
         user.save(using=self._db)
@@ -39,7 +39,7 @@ class User(AbstractBaseUser, PermissionsMixin):
         SWEDISH = "sv", "Svenska"
         ENGLISH = "en", "English"
 
-    email = models.EmailField(_("e-mail address"), unique=True)
+    email = models.EmailField(_("email address"), unique=True)
     name = models.CharField(_("name"), max_length=200, blank=True)
     title = models.CharField(
         _("title"), max_length=200, blank=True, help_text=_("Shown in your signature, for example Recruiter.")
@@ -117,7 +117,7 @@ class Membership(TenantModel):
 class Invitation(TenantModel):
     """A colleague invited by mail. The link holds a random token of which only the SHA-256 is stored."""
 
-    email = models.EmailField(_("e-mail address"))
+    email = models.EmailField(_("email address"))
     role = models.CharField(_("role"), max_length=10, choices=Membership.Role.choices, default=Membership.Role.AGENT)
     token_hash = models.CharField(max_length=64, unique=True)
     invited_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")

@@ -52,6 +52,13 @@ def test_logging_in_by_address_and_password(client, place):
     assert client.get("/")["Location"] == reverse("conversations:dashboard", args=[place.organization.slug])
 
 
+def test_who_has_an_account_already_is_led_to_it(client, place):
+    page = sign_up(client, place.agent.email).content.decode()
+    after = page.partition("Det finns redan ett konto")[2]
+    assert reverse("account_login") in after
+    assert reverse("account_reset_password") in after
+
+
 def test_what_is_said_on_logging_in_is_said_in_the_persons_own_language(client, place):
     User.objects.filter(pk=place.agent.pk).update(language="en")
     credentials = {"login": place.agent.email, "password": PASSWORD}
@@ -160,3 +167,27 @@ def test_every_page_may_be_kept_by_no_shared_cache(client, place):
     client.force_login(place.agent)
     for path in ("/", page(place, "profile"), "/accounts/login/"):
         assert "private" in client.get(path)["Cache-Control"]
+
+
+@pytest.mark.parametrize("break_", ["\r\n", "\n", "\r", "\x0b", "\u2028", "\x85"])
+def test_a_name_with_line_breaks_makes_no_header_and_no_paragraph(client, break_):
+    founder = person(name="Anna")
+    client.force_login(founder)
+    client.post(reverse("new_organization"), {"name": f"Lillestad{break_}Bcc: x@example.org"})
+    (membership,) = founding.memberships_of(founder)
+    url = reverse("organizations:members", args=[membership.organization.slug])
+    client.post(reverse("organizations:profile", args=[membership.organization.slug]),
+                {"name": f"Anna{break_}{break_}http://evil.example", "language": "sv"})  # fmt: skip
+    client.post(url, {"email": "ny@example.com", "role": "agent"})
+    (message,) = mail.outbox
+    assert message.recipients() == ["ny@example.com"]
+    assert b"\nBcc:" not in message.message().as_bytes()
+    assert "\nhttp://evil.example" not in message.body
+
+
+@pytest.mark.parametrize("name", ["Lille\u202etad", "Lille\u200bstad", "\x00Lillestad"])
+def test_a_name_has_no_invisible_characters(client, name):
+    founder = person()
+    client.force_login(founder)
+    client.post(reverse("new_organization"), {"name": name})
+    assert founding.memberships_of(founder)[0].organization.name.isprintable()

@@ -35,7 +35,7 @@ def peak_megabytes(pid: int) -> float:
 def _own(pid: int) -> float:
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except FileNotFoundError:  # it ended just now, and its parent's figures hold its time
+    except (FileNotFoundError, ProcessLookupError):  # it ended just now, and its parent's figures hold its time
         return 0.0
     return sum(int(field) for field in fields[11:15]) / _TICKS
 

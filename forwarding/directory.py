@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import lru_cache, partial
 
 from django.db import Error, connection, connections
 from django.utils import timezone
@@ -36,6 +37,7 @@ _LOOK_UP = """
     FROM inboxes_serviceaddress WHERE local_key = ANY(%s)
 """
 _KEYS_AT_ONCE = 200
+_MATCHES_REMEMBERED = 1_000  # by the same senders to the same addresses
 
 
 def refusal_of(kind: RecipientKind) -> Reply:
@@ -55,6 +57,7 @@ class ServiceDirectory:
         self._operator_key = operator_key
         self._token_keys = token_keys
         self._suspension = suspension
+        self._match = lru_cache(_MATCHES_REMEMBERED)(partial(match_key, mail_domain=mail_domain))
         self._book = AddressBook()
         self._gathering: Gathering[str, Entry | None] = Gathering(
             _look_up,
@@ -67,7 +70,7 @@ class ServiceDirectory:
 
     async def resolve(self, argument: str, smtputf8: bool) -> Resolution:
         """See `forwarding.smtpd.envelope.Directory`. An address with Swedish letters counts if it is found."""
-        match = match_key(argument, self._mail_domain)
+        match = self._match(argument)
         token = read_verp(self._token_keys, match.key) if match.key else None
         if token is not None:
             address = f"{match.key}@{match.domain}"

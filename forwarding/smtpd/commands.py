@@ -9,8 +9,7 @@ from datetime import UTC, datetime
 from forwarding.smtpd import replies
 from forwarding.smtpd.body import Body
 from forwarding.smtpd.connection import Connection, SessionEnded
-from forwarding.smtpd.door import peer_address
-from forwarding.smtpd.envelope import Envelope, Found, Recipient, Refusal, Transaction
+from forwarding.smtpd.envelope import Envelope, Found, Recipient, Refusal, TemporaryFailure, Transaction
 from forwarding.smtpd.paths import ForbiddenCharacter, Path, PathSyntaxError, read_path, readable, refuse_forbidden
 from forwarding.smtpd.reception import EndlessData, Reception, SlowData
 from forwarding.smtpd.replies import Reply
@@ -221,10 +220,12 @@ class ReceivingSMTP(Connection):
             body.close()
             return replies.LOOP
         self._watch.wait(self._limits.store_seconds + self._limits.command_seconds, replies.TIMEOUT)
-        # Shielded: a peer that hangs up now, or our patience, does not undo a commit that is on its way.
+        # Not awaited itself: a peer that hangs up now, or our patience, does not undo a commit that is on its way.
         storing = self._service.keep(self._store(self._envelope(transaction), body))
-        async with asyncio.timeout(self._limits.store_seconds):
-            await asyncio.shield(storing)
+        done, _waiting = await asyncio.wait([storing], timeout=self._limits.store_seconds)
+        if not done:
+            raise TemporaryFailure("the message is not stored yet")
+        storing.result()
         self.message_accepted()
         return replies.ACCEPTED
 
@@ -240,7 +241,7 @@ class ReceivingSMTP(Connection):
             Refusal(
                 reply=reply,
                 recipients=tuple(recipients),
-                peer_ip=str(peer_address(self.peer[0])),
+                peer_ip=self.peer[0],
                 helo=self._helo,
                 mail_from=transaction.mail_from,
                 at=datetime.now(UTC),
@@ -249,7 +250,7 @@ class ReceivingSMTP(Connection):
 
     def _envelope(self, transaction: Transaction) -> Envelope:
         return Envelope(
-            peer_ip=str(peer_address(self.peer[0])),
+            peer_ip=self.peer[0],
             peer_port=self.peer[1],
             helo=self._helo,
             tls=described(self.session.ssl if self.session else None),

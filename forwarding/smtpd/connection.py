@@ -39,7 +39,8 @@ class _NoHooks:
 
 
 class Connection(SMTP):
-    """The protocol without its commands. `peer` is the sender's (address, port), also behind a proxy."""
+    """The protocol without its commands. `peer` is the sender's (address, port), also behind a proxy; the address as
+    `peer_address` writes it."""
 
     line_length_limit = 65_536  # aiosmtpd's name for the limit of its StreamReader: twice this is buffered at most
 
@@ -128,7 +129,7 @@ class Connection(SMTP):
             await self.say(replies.SHUTTING_DOWN)
         if self.transport is None:
             raise SessionEnded
-        self.peer = self.transport.get_extra_info("peername")[:2]
+        self._set_peer(*self.transport.get_extra_info("peername")[:2])
         await self._read_proxy_header()
         if self._service.has_descriptor(self.transport.get_extra_info("socket").fileno()):
             self._slot = self._service.door.enter(self.peer[0])
@@ -136,6 +137,9 @@ class Connection(SMTP):
             log.warning("connection refused: too many")
             await self.say(replies.TOO_MANY_CONNECTIONS)
         await self._send(f"220 {self.hostname} ESMTP".encode("ascii"))
+
+    def _set_peer(self, address: str, port: int) -> None:
+        self.peer = (str(peer_address(address)), port)
 
     async def _read_proxy_header(self) -> None:
         """Take the sender's address from a trusted proxy. A header from anybody else is an unknown command."""
@@ -149,7 +153,7 @@ class Connection(SMTP):
         if not proxy.valid:
             raise SessionEnded
         if proxy.src_addr is not None and proxy.src_port is not None:
-            self.peer = (str(proxy.src_addr), proxy.src_port)
+            self._set_peer(str(proxy.src_addr), proxy.src_port)
         self._watch.wait(self._limits.command_seconds, replies.TIMEOUT)
 
     # --- One command -----------------------------------------------------------------------------------------------

@@ -6,8 +6,9 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
-_HEADER_END = re.compile(rb"\r?\n\r?\n")
-_RECEIVED = re.compile(rb"(?:^|\n)received[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)", re.IGNORECASE)
+# Both begin with a line feed, which the regular expression engine looks for many times faster than for a choice.
+_HEADER_END = re.compile(rb"\n\r?\n")
+_RECEIVED = re.compile(rb"\nreceived[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)", re.IGNORECASE)
 _BY = re.compile(rb"\sby\s+([A-Za-z0-9._-]+)", re.IGNORECASE)
 
 
@@ -28,7 +29,7 @@ def read_trace(head: bytes, own_hosts: Collection[str]) -> Trace:
         return Trace(0, 0)
     end = _HEADER_END.search(head)
     block = head[: end.start()] if end else head
-    values = _RECEIVED.findall(block)
+    values = _RECEIVED.findall(b"\n" + block)
     return Trace(len(values), sum(_written_by(value, own_hosts) for value in values))
 
 

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
+from inboxes.accounts import opens_an_account
 from inboxes.addressing import AddressRefused, CustomerAddress, is_reserved, normalise_address, suggest_local_key
 from inboxes.models import Inbox, ServiceAddress
 from organizations import scope
@@ -21,6 +22,14 @@ class InboxRefused(ValueError):
 def create_inbox(address: str, name: str, *, actor: User | None) -> Inbox:
     """Create an inbox for `address` in the open organization. Raises InboxRefused with an explanation."""
     customer_address = _own_address(address)
+    if opens_an_account(customer_address.canonical):
+        raise InboxRefused(
+            _(
+                "A colleague logs in with %(address)s. Everybody who answers the inbox would read the links for a new "
+                "password. Change that person's address first, under Profile."
+            )
+            % {"address": customer_address.display}
+        )
     try:
         with transaction.atomic():
             inbox = Inbox.objects.create(

@@ -103,6 +103,9 @@ def change_member(request: MemberRequest, organization_slug: str, pk: int) -> Ht
     form = RoleForm(request.POST)
     if form.is_valid():
         role = form.cleaned_data["role"]
+        # Two admins who demote each other at the same moment are heard one after the other.
+        list(Membership.objects.filter(role=Membership.Role.ADMIN).select_for_update().order_by("pk"))
+        membership.refresh_from_db()
         if role != Membership.Role.ADMIN and _is_last_admin(membership):
             messages.error(request, _("The organization needs at least one admin. Make somebody else admin first."))
         elif role == RoleForm.REMOVE:

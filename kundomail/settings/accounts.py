@@ -1,4 +1,4 @@
-"""Accounts: log in by e-mail and password (django-allauth)."""
+"""Accounts: log in by email and password (django-allauth)."""
 
 from kundomail.settings.environment import LOCAL, env
 
@@ -13,7 +13,7 @@ ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_SIGNUP_FORM_CLASS = "organizations.forms.SignupForm"
-ACCOUNT_ADAPTER = "organizations.accounts.AccountAdapter"
+ACCOUNT_ADAPTER = "inboxes.accounts.AccountAdapter"
 ACCOUNT_UNIQUE_EMAIL = True
 ACCOUNT_CHANGE_EMAIL = True  # One address per person; a new one replaces it when it has been confirmed.
 # In local mode nobody reads the confirmation mails; elsewhere an address is proved before the first log-in.

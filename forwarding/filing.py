@@ -156,7 +156,7 @@ class _InboxFiling:
         new = [each for each in wave if not self._settle_duplicate(each, known)]
         if not new:
             return
-        lookup = threads.InboxLookup(self.inbox, [each.evidence for each in new])
+        lookup = threads.InboxLookup(self.inbox, [each.evidence for each in new], self.own)
         decisions = [choose(each.evidence, lookup, self.policy) for each in new]
         arrivals = self._arrivals(new, decisions)
         timeline.receive_all(arrivals)

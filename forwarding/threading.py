@@ -72,9 +72,9 @@ class Candidate:
     """A conversation that some evidence points at.
 
     `inbox_ids`: the inboxes it is or was in. `participants`: addresses (lower case) of everybody outside who wrote in it or
-    stands in To or Cc of its mail, so that whoever was copied may answer; never the inbox's own addresses. `subjects`:
-    normalised subjects of its mail (at least the conversation's own). `merged_into`: the conversation it was merged
-    into. `customer`: the address of the person it is with.
+    stands in To or Cc of its mail, so that whoever was copied may answer; never addresses of the organization's inboxes.
+    `subjects`: normalised subjects of it and its mail. `merged_into`: the conversation it was merged into. `customer`:
+    the address of the person it is with.
     """
 
     conversation_id: int

@@ -15,6 +15,7 @@ from django.db import connection
 
 from conversations.models import Conversation
 from forwarding.incoming import Incoming
+from forwarding.subjects import normal_subject
 from forwarding.threading import Candidate, Evidence, Policy, evidence_of
 from inboxes.models import Inbox
 from whitelabel.keys import token_keys
@@ -31,9 +32,9 @@ _POINTING = """
         ORDER BY received_at DESC LIMIT %s
     ) AS found
 """
-# Everybody outside who wrote in a conversation, or stands in To or Cc of its mail, and the inboxes of that mail.
+# Everybody who wrote in a conversation, or stands in To or Cc of its mail, with the inboxes and subjects of that mail.
 _PARTICIPANTS = """
-    SELECT DISTINCT message.conversation_id, message.inbox_id, lower(person.address)
+    SELECT DISTINCT message.conversation_id, message.inbox_id, message.subject, lower(person.address)
     FROM conversations_message AS message CROSS JOIN LATERAL (
         SELECT message.from_address AS address WHERE message.kind = 'inbound'
         UNION ALL
@@ -74,9 +75,10 @@ def ties(evidence: Evidence, identifiers: tuple[str, ...]) -> frozenset[str | in
 class InboxLookup:
     """`forwarding.threading.Lookup` for one inbox and the evidence of some mails, fetched together."""
 
-    def __init__(self, inbox: Inbox, evidences: Sequence[Evidence]) -> None:
-        """Call inside the organization's scope."""
+    def __init__(self, inbox: Inbox, evidences: Sequence[Evidence], own: frozenset[str]) -> None:
+        """`own`: the addresses of the organization's inboxes. Call inside the organization's scope."""
         self.inbox = inbox
+        self.own = own
         self._pointing = self._fetch_pointing(evidences)
         self._known: dict[int, Candidate | None] = {}
         pointed_at = (pk for hits in self._pointing.values() for pk, _ in hits)
@@ -136,28 +138,29 @@ class InboxLookup:
     def _candidates(self, pks: list[int]) -> dict[int, Candidate]:
         people: dict[int, set[str]] = defaultdict(set)
         inboxes: dict[int, set[int]] = defaultdict(set)
-        for pk, inbox_id, address in _rows(_PARTICIPANTS, [self.inbox.organization_id, pks]):
+        subjects: dict[int, set[str]] = defaultdict(set)
+        for pk, inbox_id, subject, address in _rows(_PARTICIPANTS, [self.inbox.organization_id, pks]):
             inboxes[pk].add(inbox_id)
-            if address and not self._is_own(address):
-                people[pk].add(address)
+            subjects[pk].add(subject)
+            people[pk].add(address)
         rows = Conversation.objects.select_related("contact").filter(pk__in=pks)
-        return {row.pk: _candidate(row, frozenset(people[row.pk]), inboxes[row.pk]) for row in rows}
+        return {row.pk: self._candidate(row, people[row.pk], inboxes[row.pk], subjects[row.pk]) for row in rows}
+
+    def _candidate(self, row: Conversation, people: set[str], inboxes: set[int], subjects: set[str]) -> Candidate:
+        customer = row.contact.address if row.contact else ""
+        return Candidate(
+            conversation_id=row.pk,
+            inbox_ids=frozenset(inboxes | {row.inbox_id}),
+            participants=frozenset(person for person in people | {customer} if person and not self._is_own(person)),
+            subjects=frozenset({row.normal_subject, *map(normal_subject, subjects)}),
+            last_activity_at=row.last_activity_at,
+            is_open=row.status != Conversation.Status.DONE,
+            merged_into=row.merged_into_id,
+            customer=customer,
+        )
 
     def _is_own(self, address: str) -> bool:
-        return address == self.inbox.address or address.endswith(f"@{settings.MAIL_DOMAIN}")
-
-
-def _candidate(row: Conversation, people: frozenset[str], inboxes: set[int]) -> Candidate:
-    return Candidate(
-        conversation_id=row.pk,
-        inbox_ids=frozenset(inboxes | {row.inbox_id}),
-        participants=people,
-        subjects=frozenset({row.normal_subject}),
-        last_activity_at=row.last_activity_at,
-        is_open=row.status != Conversation.Status.DONE,
-        merged_into=row.merged_into_id,
-        customer=row.contact.address if row.contact else "",
-    )
+        return address in self.own or address.endswith(f"@{settings.MAIL_DOMAIN}")
 
 
 def _named(evidence: Evidence) -> Iterable[int]:

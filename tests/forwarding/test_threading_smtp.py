@@ -141,6 +141,17 @@ def test_5_a_mail_of_the_same_thread_whose_own_parent_never_reached_us(
     assert placed(post.receive(raw, lillestad.inbox)) == (number, "references")
 
 
+@pytest.mark.parametrize(("days", "rule"), [(89, "references"), (91, "new")])
+def test_5_the_same_thread_counts_for_90_days(
+    post: Pipeline, lillestad: Town, years_pass: time_machine.Coordinates, days: int, rule: str
+) -> None:
+    thread = {"References": "<root@example.org> <x@example.org>"}
+    post.receive(mail("Grannens altan", **thread), lillestad.inbox)
+    years_pass.shift(timedelta(days=days))
+    raw = mail("Re: Grannens altan", References="<root@example.org> <y@example.org>")
+    assert placed(post.receive(raw, lillestad.inbox))[1] == rule
+
+
 def test_5_a_mail_that_arrives_after_its_answer(post: Pipeline, lillestad: Town) -> None:
     post.receive(mail("Re: Grannens altan", In_Reply_To="<a@example.org>"), lillestad.inbox)
     assert placed(post.receive(mail("Grannens altan", message_id="a@example.org"), lillestad.inbox)) == (
@@ -178,6 +189,36 @@ def test_8_the_same_subject_from_the_same_person_where_the_inbox_wants_it(
     assert placed(post.receive(mail("SV: Bygglov för altan på Storgatan"), lillestad.inbox)) == expected
 
 
+@pytest.mark.parametrize(
+    ("days", "done", "expected"),
+    [(6, True, (1, "subject")), (8, True, (2, "new")), (8, False, (1, "subject"))],
+)
+def test_8_the_subject_joins_what_is_open_or_a_week_old(
+    post: Pipeline,
+    lillestad: Town,
+    years_pass: time_machine.Coordinates,
+    days: int,
+    done: bool,
+    expected: tuple[int, str],
+) -> None:
+    with scope.organization(lillestad.organization):
+        Inbox.objects.filter(pk=lillestad.inbox.pk).update(match_subjects=True)
+    post.receive(mail("Bygglov för altan på Storgatan"), lillestad.inbox)
+    if done:
+        with scope.organization(lillestad.organization):
+            Conversation.objects.update(status="done", unanswered_since=None)
+    years_pass.shift(timedelta(days=days))
+    assert placed(post.receive(mail("SV: Bygglov för altan på Storgatan"), lillestad.inbox)) == expected
+
+
+def test_8_another_person_with_the_same_subject_begins_anew(post: Pipeline, lillestad: Town) -> None:
+    with scope.organization(lillestad.organization):
+        Inbox.objects.filter(pk=lillestad.inbox.pk).update(match_subjects=True)
+    post.receive(mail("Bygglov för altan på Storgatan"), lillestad.inbox)
+    raw = mail("SV: Bygglov för altan på Storgatan", sender="cecilia@example.org")
+    assert placed(post.receive(raw, lillestad.inbox)) == (2, "new")
+
+
 # --- the guards ------------------------------------------------------------------------------------------------------
 
 
@@ -200,6 +241,33 @@ def test_i_nobody_takes_part_by_writing_our_own_address(post: Pipeline, lillesta
     for sender in ("jobb@lillestad.se", "annan.stad@mail.kundo.se"):
         message = message_of(post.receive(mail(sender=sender, In_Reply_To="<a@example.org>"), lillestad.inbox))
         assert message.thread_obstacle == "stranger"
+
+
+def test_i_nor_by_another_inbox_of_the_organization_that_got_the_same_mail(
+    post: Pipeline, lillestad: Town, info: Inbox
+) -> None:
+    post.receive(mail(message_id="a@example.org", To="jobb@lillestad.se, info@lillestad.se"), lillestad.inbox)
+    for sender in ("info@lillestad.se", "chefen@lillestad.se"):
+        message = message_of(post.receive(mail(sender=sender, In_Reply_To="<a@example.org>"), lillestad.inbox))
+        assert message.thread_obstacle == "stranger"
+
+
+def test_i_whom_a_form_wrote_for_takes_part(post: Pipeline, lillestad: Town) -> None:
+    form = mail("Formulär", sender="Webben <jobb@lillestad.se>", Reply_To=EVE, message_id="a@example.org")
+    post.receive(form, lillestad.inbox)
+    answer = mail("Re: Formulär", sender=EVE, In_Reply_To="<a@example.org>")
+    assert placed(post.receive(answer, lillestad.inbox)) == (1, "message_id")
+
+
+@pytest.mark.parametrize(
+    ("sender", "expected"), [("bo@firma.example.se", (1, "message_id")), ("bo@gmail.com", (2, "new"))]
+)
+def test_i_a_colleague_at_a_company_takes_part_and_a_neighbour_at_a_mail_service_does_not(
+    post: Pipeline, lillestad: Town, sender: str, expected: tuple[int, str]
+) -> None:
+    writer = sender.replace("bo@", "anna@")
+    post.receive(mail(sender=writer, message_id="a@example.org"), lillestad.inbox)
+    assert placed(post.receive(mail(sender=sender, In_Reply_To="<a@example.org>"), lillestad.inbox)) == expected
 
 
 def test_ii_signed_evidence_brings_a_new_person_in_and_says_so(post: Pipeline, lillestad: Town, sent: Message) -> None:
@@ -233,6 +301,17 @@ def test_iv_a_changed_subject_soon_after_is_flagged(post: Pipeline, lillestad: T
     message = message_of(post.receive(mail("Förskoleplats", In_Reply_To="<a@example.org>"), lillestad.inbox))
     assert (message.conversation.number, message.subject_changed) == (1, True)
     assert explaining.SUBJECT_CHANGED in explaining.why_here(message)
+
+
+def test_iv_a_conversation_goes_on_under_each_subject_it_has_had(
+    post: Pipeline, lillestad: Town, years_pass: time_machine.Coordinates
+) -> None:
+    post.receive(mail("Bygglov för altan", message_id="a@example.org"), lillestad.inbox)
+    post.receive(mail("Förskoleplats", message_id="b@example.org", In_Reply_To="<a@example.org>"), lillestad.inbox)
+    years_pass.shift(timedelta(days=45))
+    for subject in ("Re: Förskoleplats", "Re: Bygglov för altan"):
+        message = message_of(post.receive(mail(subject, In_Reply_To="<b@example.org>"), lillestad.inbox))
+        assert (message.conversation.number, message.subject_changed) == (1, False)
 
 
 @pytest.mark.parametrize("subject", ["VB: Sommarjobb på badet", "Re: Sommarjobb på badet"])

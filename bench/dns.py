@@ -5,8 +5,8 @@
 An own process answers for every domain on two loopback addresses after the simulated round trip. Sequential dnspython
 gets its easiest task: known addresses, twelve questions per domain (six records at two servers). Ours does a whole check:
 zone cut, both servers, probes, resolver, verdicts. Every round begins with an empty memory and makes first checks, re-checks
-of the unchanged zones as they are six hours later (zone cut and probes are asked for again), and re-checks at once, as with
-an open page. Sequential samples stand between the sweeps; the ratio of a sweep is to the samples on both its sides.
+of the unchanged zones as they are six hours later (zone cut and nameservers' addresses are asked for again), and re-checks at
+once, as with an open page. Sequential samples stand between the sweeps; the ratio of a sweep is to the samples on both its sides.
 """
 
 from __future__ import annotations
@@ -187,8 +187,9 @@ class Checker:
         self.judge = Judge()
 
     def forget_what_ages(self) -> None:
-        """As if six hours had passed: zone cuts, nameservers' addresses and probes are asked for again."""
-        for table in (self.memory.cuts, self.memory.parents, self.memory.addresses, self.memory.probes):
+        """As if six hours had passed: zone cuts and nameservers' addresses are asked for again. What stands beside records
+        that are right is asked for daily."""
+        for table in (self.memory.cuts, self.memory.parents, self.memory.addresses):
             table.clear()
 
     def sweep(self) -> Sweep:

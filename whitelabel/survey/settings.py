@@ -38,6 +38,7 @@ class SurveySettings:
     queries_per_socket: int = 200
     cut_seconds: float = 3600.0
     probe_seconds: float = 60.0
+    probe_when_right_seconds: float = 86_400.0
 
     @classmethod
     def from_django(cls, settings: Any) -> SurveySettings:

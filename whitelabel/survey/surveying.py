@@ -222,7 +222,7 @@ class _Surveyor:
         asked = [reply for q, replies in self.replies.items() if q.type == "MX" for reply in replies.values()]
         targets = {record.target for reply in asked for record in reply.of_type("MX")} - ours - {"."}
         inside = [Question(name, "CNAME") for name in sorted(targets) if name.endswith(f".{self.cut.zone}")]
-        await self._ask_once(inside[:4])
+        await self._ask_once(dict.fromkeys(inside[:4], self.settings.probe_seconds))
         outside = [Question(name, "A") for name in sorted(targets) if not name.endswith(f".{self.cut.zone}")][:4]
         self.resolved.update(zip(outside, await self.finder.resolve(outside), strict=True))
 
@@ -249,14 +249,15 @@ class _Surveyor:
     # --- probes ----------------------------------------------------------------------------------------------
 
     async def _probe(self) -> None:
-        inside = [q for q in self._ancestors() if q.name.endswith(f".{self.cut.zone}")]
-        extras = (*ask_about.extra_questions(self.expected, self.domain), *inside)
-        wanted = dict.fromkeys(extras)
-        for record in self.expected:
-            if record.required and record in self.lacking:
-                limit = self.settings.max_probes_per_record
-                wanted |= dict.fromkeys(ask_about.probe_questions(record, self.cut.zone, limit))
-        await self._ask_once([question for question in wanted if question not in self.replies])
+        lacking = [record for record in self.expected if record.required and record in self.lacking]
+        seconds = self.settings.probe_seconds
+        beside = ask_about.extra_questions(self.expected, self.domain)
+        wanted = dict.fromkeys(beside, seconds if lacking else self.settings.probe_when_right_seconds)
+        wanted |= dict.fromkeys((q for q in self._ancestors() if q.name.endswith(f".{self.cut.zone}")), seconds)
+        for record in lacking:
+            places = ask_about.probe_questions(record, self.cut.zone, self.settings.max_probes_per_record)
+            wanted |= dict.fromkeys(places, seconds)
+        await self._ask_once({question: age for question, age in wanted.items() if question not in self.replies})
 
     def _lacks(self, record: ExpectedRecord) -> bool:
         """Whether a server that answered does not show the record."""
@@ -264,15 +265,16 @@ class _Surveyor:
         definite = [reply for reply in asked.values() if reply.outcome.definite or reply.outcome is Outcome.REFERRAL]
         return not all(effects.shows_effect(record, reply, self.resolved) for reply in definite)
 
-    async def _ask_once(self, wanted: Sequence[Question]) -> None:
-        """Ask each question at one healthy address, in turn; what was asked lately of an unchanged zone is reused."""
+    async def _ask_once(self, wanted: Mapping[Question, float]) -> None:
+        """Ask each question at one healthy address, in turn. What an unchanged zone (by its serials) answered is reused
+        until it is as many seconds old as `wanted` says."""
         serials = self._serials()
         now = asyncio.get_running_loop().time()
         healthy = self._healthy()
         due: list[Ask] = []
-        for position, question in enumerate(wanted):
+        for position, (question, most) in enumerate(wanted.items()):
             kept = self.memory.probes.get((self.cut.zone, question))
-            if kept and kept.serials == serials and now - kept.at < self.settings.probe_seconds:
+            if kept and kept.serials == serials and now - kept.at < most:
                 self.probes[question] = dict(kept.replies[question])
             elif healthy:
                 due.append(Ask(healthy[position % len(healthy)], question))

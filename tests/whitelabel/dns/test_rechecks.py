@@ -132,3 +132,30 @@ def test_a_forked_process_draws_other_ids() -> None:
     own = b"".join(wire.random_id().to_bytes(2) for _ in range(8))
 
     assert os.read(reading, 16) != own
+
+
+def test_what_stands_beside_right_records_is_asked_daily_and_whenever_the_zone_changes(stage: Stage) -> None:
+    assert stage.memory is not None
+    probed = [name for name, _type in stage.survey().probes]
+    stage.ns1.queries.clear()
+    stage.ns2.queries.clear()
+    stage.survey(probe_seconds=0.0)
+    unchanged = len(stage.ns1.queries) + len(stage.ns2.queries)
+    stage.publish(serial=3)
+    stage.survey(probe_seconds=0.0)
+    changed = len(stage.ns1.queries) + len(stage.ns2.queries) - unchanged
+
+    assert changed - unchanged == len(probed) > 8
+
+
+def test_beside_records_that_lack_all_is_asked_again_after_a_minute(stage: Stage) -> None:
+    stage.publish(without="spf", serial=3)
+    stage.survey()
+    stage.ns1.queries.clear()
+    stage.ns2.queries.clear()
+    stage.survey()
+    soon = len(stage.ns1.queries) + len(stage.ns2.queries)
+    stage.survey(probe_seconds=0.0)
+    later = len(stage.ns1.queries) + len(stage.ns2.queries) - soon
+
+    assert later > soon

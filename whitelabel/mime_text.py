@@ -16,6 +16,7 @@ BASE64_LINE_OCTETS = 57
 SIGNATURE_SEPARATOR = "-- "
 
 _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufeff]")
+_TRAILING = re.compile("[ \t](?:\n|$)")
 _QUOTE = re.compile(r">+(?: |$)")
 _ASCII = bytes(range(128))
 _WORDS = re.compile(r"[^ ]* *")
@@ -29,6 +30,8 @@ def clean(text: str) -> str:
     text = _UNSAFE.sub(
         "", text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n").replace("\u2029", "\n")
     )
+    if not _TRAILING.search(text):
+        return text
     return "\n".join(line if line == SIGNATURE_SEPARATOR else line.rstrip(" \t") for line in text.split("\n"))
 
 

@@ -1,6 +1,7 @@
 """The relay: one SMTP connection to the server that carries our mail into the world, used again from mail to mail.
 
-A transaction has one recipient, because each recipient has a return path of its own. What matters most about a failure is
+A transaction has one recipient, because each recipient has a return path of its own. Where the relay takes commands
+together, those of the next mail travel with the content of this one: one round trip a mail. What matters most about a failure is
 whether the relay may have taken the mail over: that is so only between the final dot and the reply to it.
 """
 
@@ -12,7 +13,7 @@ import smtplib
 import socket
 import ssl
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -57,6 +58,20 @@ class Reply:
     status: str
     text: str
     trouble: bool = False
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """Who a mail comes from and goes to, and how many octets it has."""
+
+    sender: str
+    recipient: str
+    octets: int
+
+    @property
+    def is_writable(self) -> bool:
+        """Whether the addresses can stand in SMTP commands."""
+        return bool(_ADDRESS.fullmatch(self.recipient) and _ADDRESS.fullmatch(self.sender))
 
 
 @dataclass(frozen=True)
@@ -122,20 +137,30 @@ class Relay:
         smtp, self._smtp = self._smtp, None
         if smtp is None:
             return
+        if smtp.announced:
+            # The relay waits for content, or soon will: only a broken connection says that none comes.
+            smtp.close()
+            return
         with contextlib.suppress(OSError, smtplib.SMTPException):
             smtp.allow(GOODBYE_SECONDS)
             smtp.quit()
         smtp.close()
 
-    def send(self, envelope_sender: str, recipient: str, content: bytes) -> Reply:
-        """Hand over one mail for one recipient. `content` has CRLF line ends. Raises RelayUnavailable, before MAIL."""
-        if not (_ADDRESS.fullmatch(recipient) and _ADDRESS.fullmatch(envelope_sender)):
+    def send(self, envelope_sender: str, recipient: str, content: bytes, *, following: Envelope | None = None) -> Reply:
+        """Hand over one mail for one recipient. `content` has CRLF line ends. Raises RelayUnavailable, before MAIL.
+
+        `following` is what will be sent next, if that is known: sending another mail instead costs a new connection.
+        """
+        envelope = Envelope(envelope_sender, recipient, len(content))
+        if not envelope.is_writable:
             return Reply(Outcome.REFUSED, "5.1.3", "the address cannot be written in SMTP")
+        if self._smtp is not None and self._smtp.announced not in (None, envelope):
+            self._drop()
         smtp = self.open()
         stage = _Stage()
         try:
             smtp.allow(self.address.transaction_seconds)
-            reply = _transaction(smtp, envelope_sender, recipient, content, stage)
+            reply = _transaction(smtp, envelope, content, following if self._takes(smtp, following) else None, stage)
         except (OSError, smtplib.SMTPException) as error:
             self._drop()
             outcome = Outcome.UNKNOWN if stage.dot_sent else Outcome.LATER
@@ -145,6 +170,11 @@ class Relay:
         if reply.trouble:
             self._drop()
         return reply
+
+    def _takes(self, smtp: _Session, following: Envelope | None) -> bool:
+        """Whether one more mail may be announced on this connection."""
+        room = self._mails + 1 < self.address.mails_per_connection
+        return following is not None and following.is_writable and room and smtp.has_extn("pipelining")
 
     def _drop(self) -> None:
         """Forget a session that is broken."""
@@ -184,6 +214,8 @@ class _Session(smtplib.SMTP):
             local_hostname=address.ehlo_name, timeout=min(address.timeout_seconds, address.session_seconds)
         )
         self._tls_context = tls
+        self.announced: Envelope | None = None
+        """What MAIL, RCPT and DATA have been sent for, ahead of their replies."""
         self.deadline = 0.0
         self.allow(address.session_seconds)
 
@@ -203,7 +235,7 @@ class _Session(smtplib.SMTP):
     def getreply(self) -> tuple[int, bytes]:
         """The next reply; smtplib forgets the reader when a connection or TLS begins."""
         if self.file is None and self.sock is not None:
-            self.file = _Reader(self)  # type: ignore[assignment]  # all that smtplib calls
+            self.file = _Reader(self)  # all that smtplib calls
         return super().getreply()
 
 
@@ -249,24 +281,28 @@ class _Stage:
     dot_sent: bool = False
 
 
-def _transaction(smtp: smtplib.SMTP, sender: str, recipient: str, content: bytes, stage: _Stage) -> Reply:
-    refused = _announce(smtp, sender, recipient, len(content))
+def _transaction(
+    smtp: _Session, envelope: Envelope, content: bytes, following: Envelope | None, stage: _Stage
+) -> Reply:
+    refused = _announce(smtp, envelope)
     if refused is not None:
         return refused
-    smtp.send(_stuffed(content))
+    # Content may begin a group of commands, and DATA end it (RFC 2920, 3.1).
+    commands = "".join(f"{command}\r\n" for command in _commands(smtp, following)) if following else ""
+    smtp.send(_stuffed(content) + commands.encode("ascii"))
     stage.dot_sent = True
+    smtp.announced = following
     code, text = smtp.getreply()
     if code == ACCEPTED:
         return Reply(Outcome.ACCEPTED, _status(code, text), _shown(code, text))
     return _refusal(code, text)
 
 
-def _announce(smtp: smtplib.SMTP, sender: str, recipient: str, octets: int) -> Reply | None:
+def _announce(smtp: _Session, envelope: Envelope) -> Reply | None:
     """MAIL, RCPT and DATA; None when the content may follow. The session is ready for another mail otherwise."""
-    size = f" SIZE={octets}" if smtp.has_extn("size") else ""
     refused: Reply | None = None
     code = 0
-    for code, text in _replies(smtp, (f"MAIL FROM:<{sender}>{size}", f"RCPT TO:<{recipient}>", "DATA")):
+    for code, text in _replies(smtp, envelope):
         if code not in GO_ON_CODES:
             refused = refused or _refusal(code, text)
     if refused and code == SEND_CONTENT:
@@ -277,11 +313,18 @@ def _announce(smtp: smtplib.SMTP, sender: str, recipient: str, octets: int) -> R
     return refused
 
 
-def _replies(smtp: smtplib.SMTP, commands: Sequence[str]) -> Iterator[tuple[int, bytes]]:
+def _commands(smtp: _Session, envelope: Envelope) -> tuple[str, str, str]:
+    size = f" SIZE={envelope.octets}" if smtp.has_extn("size") else ""
+    return f"MAIL FROM:<{envelope.sender}>{size}", f"RCPT TO:<{envelope.recipient}>", "DATA"
+
+
+def _replies(smtp: _Session, envelope: Envelope) -> Iterator[tuple[int, bytes]]:
     """Give commands and yield their replies: all at once where the relay offers it (RFC 2920), else until one is refused."""
+    commands = _commands(smtp, envelope)
     together = smtp.has_extn("pipelining")
-    if together:
+    if together and not smtp.announced:
         smtp.send("".join(f"{command}\r\n" for command in commands))
+    smtp.announced = None
     for command in commands:
         code, text = smtp.getreply() if together else smtp.docmd(command)
         yield code, text

@@ -10,7 +10,7 @@ import base64
 import hashlib
 import re
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -69,14 +69,11 @@ def _canonical_body(body: bytes) -> bytes:
 
 def _chosen(fields: list[tuple[bytes, bytes]], names: list[str]) -> list[tuple[bytes, bytes]]:
     """The fields that h= names, each time the next one from the bottom (RFC 6376 section 5.4.2)."""
-    remaining = list(reversed(fields))
-    chosen = []
-    for name in names:
-        found = next((f for f in remaining if f[0].lower() == name.lower().encode()), None)
-        if found is not None:
-            remaining.remove(found)
-            chosen.append(found)
-    return chosen
+    remaining = defaultdict(list)
+    for field_ in fields:
+        remaining[field_[0].lower()].append(field_)
+    stacks = [remaining[name.lower().encode()] for name in names]
+    return [stack.pop() for stack in stacks if stack]
 
 
 def _signature_value(key: SigningKey, names: list[str], body_hash: str, at: int) -> str:

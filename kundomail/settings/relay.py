@@ -26,9 +26,11 @@ RELAY_LONGEST_PAUSE_SECONDS = 120
 
 UNDO_SEND_SECONDS: int = env.int("UNDO_SEND_SECONDS", default=10)
 SEND_LATER_DAYS = 365  # how far ahead a mail can be planned
-OUTBOX_BATCH = 50  # mails claimed at a time
+# Mails claimed at a time: as many as the relay carried in this time before, at most so many.
+OUTBOX_BATCH_SECONDS = 1.0
+OUTBOX_BATCH = 250
 # Replies that may wait for a commit together, and for how long; only those of a relay that can be asked about them.
-OUTBOX_UNRECORDED_REPLIES = 50
+OUTBOX_UNRECORDED_REPLIES = 250
 OUTBOX_UNRECORDED_SECONDS = 0.25
 OUTBOX_BATCH_OCTETS = 32 * 1024 * 1024  # of them in memory at a time
 # How long a worker may be silent before another takes its mails; longer than a session and a transaction of the relay.

@@ -16,7 +16,7 @@ from tests.support.outgoing import age, fate, queued
 from tests.support.relay import HANG_UP, FakeRelay, fake_relay
 from whitelabel import keys, outbox_queue, tokens
 from whitelabel.breaker import Breaker
-from whitelabel.delivery import Courier, record_bounce
+from whitelabel.delivery import SMALLEST_BATCH, Courier, _batch_after, record_bounce
 from whitelabel.models import OutboundMail, OutboundRecipient
 from whitelabel.relay import Reply
 from whitelabel.signals import DeliveryChange, delivery_changed
@@ -311,10 +311,10 @@ def test_a_mail_that_cannot_even_be_tried_does_not_stop_the_others(town, relay, 
     strange, ordinary = post(town, "strange@example.org"), post(town)
     send = courier._relay.send
 
-    def fail(envelope_sender: str, recipient: str, content: bytes) -> Reply:
+    def fail(envelope_sender: str, recipient: str, content: bytes, **options: Any) -> Reply:
         if recipient.startswith("strange"):
             raise LookupError("something nobody thought of")
-        return send(envelope_sender, recipient, content)
+        return send(envelope_sender, recipient, content, **options)
 
     monkeypatch.setattr(courier._relay, "send", fail)
     courier.step()
@@ -424,3 +424,31 @@ def test_the_breaker_opens_after_failures_in_a_row_and_waits_longer_each_time() 
     assert not breaker.is_open
     breaker.succeed()
     assert not breaker.fail()
+
+
+def test_a_batch_is_what_the_relay_carries_in_a_second(settings) -> None:
+    settings.OUTBOX_BATCH_SECONDS = 1.0
+    assert _batch_after(100, 0.5) == 200
+    assert _batch_after(10, 30) == SMALLEST_BATCH
+    assert _batch_after(0, 1) == 0
+
+
+def test_mails_that_follow_each_other_take_one_connection_and_arrive_once(town, relay, courier) -> None:
+    relay.pipelining = True
+    mails = [post(town, f"r{number}@example.org", f"s{number}@example.org") for number in range(4)]
+    assert courier.step() == 4
+    assert [taken.recipient for taken in relay.taken] == [
+        f"{who}{number}@example.org" for number in range(4) for who in "rs"
+    ]
+    assert relay.connections == 1
+    assert {fate(town.organization, mail)[0] for mail in mails} == {"sent"}
+
+
+def test_a_worker_told_to_stop_before_an_announced_mail_leaves_it_in_the_queue(town, relay) -> None:
+    relay.pipelining = True
+    first, second = post(town), post(town)
+    courier = Courier(relay.client(), stopping=lambda: bool(relay.taken))
+    assert courier.step() == 1
+    courier.close()
+    assert (fate(town.organization, first)[0], fate(town.organization, second)[0]) == ("sent", "queued")
+    assert len(relay.taken) == 1

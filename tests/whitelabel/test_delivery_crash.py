@@ -121,6 +121,7 @@ def test_killed_workers_lose_nothing_and_send_twice_only_where_the_relay_cannot_
     with fake_relay() as relay:
         relay.log = tmp_path / "mail.log"
         relay.log.touch()
+        relay.pipelining = True
         question = "whitelabel.postfix_log.accepted" if can_be_asked else ""
         with workers(relay, question) as running:
             dice = random.Random(20260312)

@@ -17,7 +17,7 @@ from tests.support.outgoing import activated, age, fate, publishing, queued, ver
 from tests.support.postfix import Postfix, missing, postfix
 from tests.support.relay import FakeRelay, fake_relay
 from whitelabel import outbox_queue, postfix_log
-from whitelabel.delivery import Courier
+from whitelabel.delivery import Courier, _envelope
 from whitelabel.mime import File
 from whitelabel.relay import Relay, RelayAddress
 
@@ -79,7 +79,7 @@ def test_postfix_is_asked_before_a_mail_is_sent_again(world, courier, relay, set
     claims = {claim.mail_id: claim for claim in outbox_queue.claim(10)}
     # A worker that dies after Postfix took the first mail and before it took the second.
     claim = claims[known.pk]
-    assert courier._hand_over(claim, claim.pending[0]).outcome == "accepted"
+    assert courier._hand_over(claim, _envelope(claim, claim.pending[0])).outcome == "accepted"
     within(20, lambda: "queue active" in relay.log.read_text())
     for mail in (known, unknown):
         age(mail, timedelta(seconds=settings.OUTBOX_LEASE_SECONDS + 1))

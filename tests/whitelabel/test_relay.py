@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.outgoing import within
 from tests.support.relay import HANG_UP, SILENCE, FakeRelay, Misbehaviour, fake_relay
 from whitelabel import relay
-from whitelabel.relay import Outcome, Relay, RelayAddress, RelayUnavailable
+from whitelabel.relay import Envelope, Outcome, Relay, RelayAddress, RelayUnavailable
 
 MAIL = b"From: a@b.se\r\n\r\nHej\r\n.\r\n..x\r\n"
 SENDER, RECIPIENT = "b.abc@mail.kundo.se", "barry@example.org"
@@ -107,7 +108,7 @@ def test_a_relay_that_sends_one_octet_at_a_time_is_cut_off(server: FakeRelay) ->
 def test_a_relay_that_greets_one_octet_a_second_is_given_up_after_its_time(server: FakeRelay, stage: str) -> None:
     server.answer = lambda at, line: Misbehaviour("slow", 1) if at == stage else None
     begun = time.monotonic()
-    with pytest.raises(RelayUnavailable, match="timed out|too long"):
+    with pytest.raises(RelayUnavailable, match=r"timed out|too long"):
         server.client(timeout_seconds=5, session_seconds=1.5).send(SENDER, RECIPIENT, MAIL)
     assert time.monotonic() - begun < 4
 
@@ -140,6 +141,68 @@ def test_commands_are_given_together_where_the_relay_takes_them_so(server: FakeR
     server.answer = lambda at, line: heard.append(at) or (b"550 5.7.1 not you" if at == "mail" else None)
     server.client().send(SENDER, RECIPIENT, MAIL)
     assert heard[2:] == (["mail", "rcpt", "data"] if server.pipelining else ["mail"])
+
+
+NEXT = Envelope("b.def@mail.kundo.se", "anna@example.org", len(MAIL))
+
+
+def test_the_next_mail_is_announced_together_with_the_content_of_this_one(server: FakeRelay) -> None:
+    heard: list[str] = []
+    server.answer = lambda at, line: heard.append(at)
+    client = server.client()
+    assert client.send(SENDER, RECIPIENT, MAIL, following=NEXT).outcome is Outcome.ACCEPTED
+    within(5, lambda: heard.count("data") == 1 + server.pipelining)
+    assert client.send(NEXT.sender, NEXT.recipient, MAIL).outcome is Outcome.ACCEPTED
+    client.close()
+    assert heard.count("mail") == heard.count("data") == heard.count("dot") == 2
+    assert [taken.recipient for taken in server.taken] == [RECIPIENT, NEXT.recipient]
+    assert {taken.content for taken in server.taken} == {MAIL}
+    assert server.connections == 1
+
+
+@pytest.mark.parametrize("instead", ["another", "nothing"])
+def test_a_mail_that_was_announced_and_not_sent_leaves_no_trace(server: FakeRelay, instead: str) -> None:
+    client = server.client()
+    client.send(SENDER, RECIPIENT, MAIL, following=NEXT)
+    if instead == "another":
+        assert client.send(SENDER, "cecilia@example.org", MAIL).outcome is Outcome.ACCEPTED
+    client.close()
+    assert [taken.recipient for taken in server.taken] == [RECIPIENT, "cecilia@example.org"][
+        : 1 + (instead == "another")
+    ]
+    assert {taken.content for taken in server.taken} == {MAIL}
+
+
+@pytest.mark.parametrize("stage", ["mail", "rcpt", "data"])
+def test_a_refusal_of_the_announced_mail_is_about_that_one_only(server: FakeRelay, stage: str) -> None:
+    server.answer = lambda at, line: b"550 5.1.1 no" if at == stage and server.taken else None
+    client = server.client()
+    assert client.send(SENDER, RECIPIENT, MAIL, following=NEXT).outcome is Outcome.ACCEPTED
+    answer = client.send(NEXT.sender, NEXT.recipient, MAIL)
+    server.answer = lambda at, line: None
+    assert client.send(SENDER, "cecilia@example.org", MAIL).outcome is Outcome.ACCEPTED
+    client.close()
+    assert (answer.outcome, answer.trouble) == (Outcome.REFUSED, False)
+    assert [taken.recipient for taken in server.taken] == [RECIPIENT, "cecilia@example.org"]
+    assert server.connections == 1
+
+
+def test_a_break_after_the_dot_is_unknown_for_that_mail_and_not_for_the_announced_one(server: FakeRelay) -> None:
+    server.answer = lambda at, line: HANG_UP if at == "dot" and line == RECIPIENT.encode() else None
+    client = server.client()
+    assert client.send(SENDER, RECIPIENT, MAIL, following=NEXT).outcome is Outcome.UNKNOWN
+    assert client.send(NEXT.sender, NEXT.recipient, MAIL).outcome is Outcome.ACCEPTED
+    client.close()
+    assert [taken.recipient for taken in server.taken] == [RECIPIENT, NEXT.recipient]  # what it took, not what it said
+
+
+def test_a_connection_is_renewed_after_its_share_of_announced_mails_too(server: FakeRelay) -> None:
+    client = server.client(mails_per_connection=3)
+    for _ in range(7):
+        assert client.send(SENDER, RECIPIENT, MAIL, following=Envelope(SENDER, RECIPIENT, len(MAIL))).text[:3] == "250"
+    client.close()
+    assert len(server.taken) == 7
+    assert server.connections == 3
 
 
 @pytest.mark.parametrize("fault", [HANG_UP, b"554 5.7.1 not you", b"421 4.7.0 later"])

@@ -1,8 +1,9 @@
 """`python -m bench.outbox`: how fast mail leaves, beside plain smtplib sending of the same octets to the same server.
 
-Each round, in this process and on one connection to the relay: enqueue (choose the sender, build, sign, rows, a durable
-commit a mail: the share of the web request), sign once more alone, deliver (claim, SMTP, record, durable commits: the
-worker), then send the same octets by smtplib. The ratios of one round are what to compare.
+Short rounds, because others use the machine too; the ratios of one round are what to compare, and their median is what
+counts. Each round: enqueue (choose the sender, build, sign, rows, a durable commit a mail; four at a time, as web requests
+do), build and sign once more alone, then in turns: deliver, and the same octets by smtplib, each over one connection.
+Delivering is the worker's whole share: claim, SMTP, record, durable commits.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,9 +28,11 @@ from bench.database import database
 
 if TYPE_CHECKING:
     from inboxes.models import Inbox
+    from whitelabel.delivery import Courier
     from whitelabel.mime import Letter
 
 AIM = 0.5
+REQUESTS_AT_ONCE = 4
 TEXT = "Hej!\n\nTack för din ansökan. Vi läser den nu och hör av oss före den tolfte.\n\n" * 12
 SINK = """
 import asyncio, sys
@@ -64,8 +68,8 @@ class Round:
 def main() -> None:
     """Run the rounds and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--mails", type=int, default=400, help="mails a round")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--mails", type=int, default=200, help="mails a round")
+    parser.add_argument("--rounds", type=int, default=15)
     options = parser.parse_args()
     with database("bench-outbox") as base, _sink() as port:
         os.environ.update(
@@ -73,27 +77,37 @@ def main() -> None:
         )
         _start_django()
         inbox = _inbox()
-        _round(inbox, port, 50)
-        rounds = [_round(inbox, port, options.mails) for _ in range(options.rounds)]
-    _report(rounds)
+        courier = _courier()
+        with ThreadPoolExecutor(REQUESTS_AT_ONCE) as requests:
+            rounds = [
+                _round(inbox, port, options.mails, requests, courier, number) for number in range(options.rounds + 1)
+            ]
+    _report(rounds[1:])
 
 
-def _round(inbox: Inbox, port: int, mails: int) -> Round:
+def _round(inbox: Inbox, port: int, mails: int, requests: Executor, courier: Courier, number: int) -> Round:
+    """One round; who comes first changes from round to round. The first round warms everything up."""
+    contents: list[bytes] = []
+    enqueued = _seconds(lambda: contents.extend(requests.map(lambda each: _enqueue(inbox, each), range(mails))))
+    acts = (
+        lambda: _seconds(lambda: _sign(inbox, mails)),
+        lambda: _seconds(lambda: _deliver(courier, mails)),
+        lambda: _plain(port, contents),
+    )
+    taken = {place: acts[place]() for place in sorted(range(3), key=lambda place: (place + number) % 3)}
+    return Round(enqueued / mails, *(taken[place] / mails for place in range(3)))
+
+
+def _courier() -> Courier:
     from whitelabel.delivery import Courier
 
-    courier = Courier()
+    return Courier()
 
-    def deliver() -> None:
-        done = 0
-        while done < mails:
-            done += courier.step()
 
-    contents: list[bytes] = []
-    enqueued = _seconds(lambda: contents.extend(_enqueue(inbox, number) for number in range(mails)))
-    signed = _seconds(lambda: _sign(inbox, mails))
-    delivered = _seconds(deliver)
-    courier.close()
-    return Round(enqueued / mails, signed / mails, delivered / mails, _plain(port, contents) / mails)
+def _deliver(courier: Courier, mails: int) -> None:
+    done = 0
+    while done < mails:
+        done += courier.step()
 
 
 def _seconds(act: Callable[[], None]) -> float:
@@ -194,13 +208,16 @@ async def _listening(port: int) -> None:
 
 
 def _report(rounds: list[Round]) -> None:
+    def median(of: Callable[[Round], float]) -> float:
+        return statistics.median(of(each) for each in rounds)
+
     for name in ("plain", "enqueued", "signed", "delivered"):
-        print(f"{name:<12}{1 / statistics.median(getattr(each, name) for each in rounds):>8.0f} mails/s")
-    ratio = statistics.median(each.plain / (each.signed + each.delivered) for each in rounds)
-    print(f"plain : delivered                      {statistics.median(r.plain / r.delivered for r in rounds):.2f}")
-    print(f"plain : signed + delivered             {ratio:.2f} (aim {AIM}: {'reached' if ratio >= AIM else 'missed'})")
-    whole = statistics.median(r.plain / (r.enqueued + r.delivered) for r in rounds)
-    print(f"plain : enqueued + delivered, in turn  {whole:.2f}")
+        print(f"{name:<12}{1 / median(lambda each: getattr(each, name)):>8.0f} mails/s")  # noqa: B023  (used at once)
+    print("ratios to plain smtplib, medians of the rounds:")
+    print(f"delivered                 {median(lambda r: r.plain / r.delivered):.2f}")
+    ratio = median(lambda r: r.plain / (r.signed + r.delivered))
+    print(f"signed, then delivered    {ratio:.2f} (aim {AIM}: {'reached' if ratio >= AIM else 'missed'})")
+    print(f"enqueued, then delivered  {median(lambda r: r.plain / (r.enqueued + r.delivered)):.2f}")
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "servestatic.runserver_nostatic",
-    "django.contrib.staticfiles",
+    "kundomail.static_files.StaticFiles",
     "django.contrib.postgres",
     "django_htmx",
     "template_partials",
@@ -109,7 +109,7 @@ STORAGES = {
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if LOCAL
-        else "servestatic.storage.CompressedManifestStaticFilesStorage"
+        else "kundomail.static_files.StaticStorage"
     },
 }
 SERVESTATIC_USE_FINDERS = LOCAL

@@ -58,6 +58,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "servestatic.middleware.ServeStaticMiddleware",
+    "kundomail.content_host.ContentHostMiddleware",
     "csp.middleware.CSPMiddleware",
     "kundomail.headers.HeadersMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

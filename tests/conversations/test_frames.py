@@ -79,7 +79,7 @@ def test_a_content_host_of_its_own_is_framed_by_the_application_only(lillestad: 
     settings.SITE_URL = "https://app.example.se/"
     url = address(lillestad, "message", mail(lillestad).pk)
     assert url.startswith("https://content.example.se/content/m/")
-    response = Client().get(url.removeprefix("https://content.example.se"))
+    response = Client().get(url.removeprefix("https://content.example.se"), headers={"host": "content.example.se"})
     assert "frame-ancestors https://app.example.se;" in response.headers["Content-Security-Policy"]
 
 

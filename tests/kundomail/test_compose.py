@@ -104,6 +104,10 @@ def test_no_process_of_the_product_runs_as_root_or_may_gain_rights() -> None:
         assert service["read_only"] is True
 
 
+def test_the_web_server_logs_no_paths() -> None:
+    assert "--no-access-log" in PRODUCT["web"]["command"]
+
+
 def test_files_named_by_the_services_exist() -> None:
     for service in SERVICES.values():
         build = service.get("build")

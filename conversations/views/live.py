@@ -1,7 +1,7 @@
 """Live updates: one event stream per open page, with ids only. The page fetches what it shows.
 
-The stream ends after some minutes and the browser opens it again, so that a person who has left the organization
-stops hearing from it.
+Before a page is told anything, its person's rights are looked at again, at most every LIVE_RIGHTS_SECONDS: whoever has
+left the organization or logged out hears nothing more. The stream ends after some minutes and the browser opens it again.
 """
 
 from __future__ import annotations
@@ -10,12 +10,14 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
+from copy import copy
 from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
+from django.contrib.auth import get_user
 from django.db import connections
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 
 from conversations.live import hub
 from organizations.middleware import member_of
@@ -26,7 +28,8 @@ async def stream(request: HttpRequest, organization_slug: str) -> HttpResponse |
     organization_id = await sync_to_async(_organization_of)(request, organization_slug)
     if organization_id is None:
         return HttpResponse(status=401)
-    response = StreamingHttpResponse(_events(organization_id), content_type="text/event-stream")
+    events = _events(organization_id, _Rights(request, organization_slug))
+    response = StreamingHttpResponse(events, content_type="text/event-stream")
     response.headers["Cache-Control"] = "private, no-store"
     response.headers["X-Accel-Buffering"] = "no"
     return response
@@ -42,7 +45,33 @@ def _organization_of(request: HttpRequest, slug: str) -> int | None:
         connections.close_all()
 
 
-async def _events(organization_id: int) -> AsyncIterator[str]:
+class _Rights:
+    """Whether the person of a request may still hear of the organization. Rights last LIVE_RIGHTS_SECONDS."""
+
+    def __init__(self, request: HttpRequest, slug: str) -> None:
+        self._request = request
+        self._slug = slug
+        self._session_key = request.session.session_key
+        self._looked_at = time.monotonic()
+
+    async def hold(self) -> bool:
+        """Look again when the last look is old."""
+        if time.monotonic() - self._looked_at < settings.LIVE_RIGHTS_SECONDS:
+            return True
+        self._looked_at = time.monotonic()
+        return await sync_to_async(self._look)()
+
+    def _look(self) -> bool:
+        request = copy(self._request)
+        request.session = type(request.session)(self._session_key)
+        request.user = get_user(request)
+        try:
+            return _organization_of(request, self._slug) is not None
+        except Http404:
+            return False
+
+
+async def _events(organization_id: int, rights: _Rights) -> AsyncIterator[str]:
     subscription = hub.subscribe(organization_id)
     ends = time.monotonic() + settings.LIVE_SESSION_SECONDS
     try:
@@ -54,6 +83,8 @@ async def _events(organization_id: int) -> AsyncIterator[str]:
                 yield ": ping\n\n"
                 continue
             await asyncio.sleep(settings.LIVE_COALESCE_SECONDS)
+            if not await rights.hold():
+                return
             for event in _told([hint, *await _waiting(subscription)]):
                 yield event
     finally:

@@ -9,5 +9,6 @@ MESSAGE_TEXT_CHARACTERS = 200_000  # shown of one message; the rest is in the or
 MESSAGES_SHOWN = 8  # of a conversation; earlier ones are folded
 RELATED_CONVERSATIONS_SHOWN = 5  # of the same customer, in the side panel
 INLINE_IMAGE_OCTETS = 10 * 1024 * 1024  # a larger picture inside a mail is only an attachment
+LIVE_RIGHTS_SECONDS = 5  # then a page that is told something has its person's rights looked at again
 LIVE_COALESCE_SECONDS = 0.3  # news within this time reach a page as one
 DRAFT_CHARACTERS = 200_000

@@ -13,7 +13,7 @@ from django.test import Client
 
 from conversations import live, timeline
 from organizations import scope
-from organizations.models import User
+from organizations.models import Membership, User
 from tests.conversations.conftest import signed_in
 from tests.support import builders
 from tests.support.builders import Town
@@ -110,6 +110,39 @@ def test_a_stream_ends_so_that_rights_are_asked_again(served: str, lillestad: To
     with stream(served, lillestad, lillestad.agent) as heard:
         while heard.line():
             pass
+
+
+def test_a_removed_colleague_hears_nothing_more_on_an_open_stream(served: str, lillestad: Town, settings: Any) -> None:
+    settings.LIVE_RIGHTS_SECONDS = 0
+    with stream(served, lillestad, lillestad.agent) as heard:
+        heard.line()
+        with scope.organization(lillestad.organization):
+            Membership.objects.filter(user=lillestad.agent).delete()
+        receive(lillestad)
+        assert heard.event() == ("", "")  # the stream has ended
+
+
+@pytest.mark.parametrize("change", [{"is_active": False}, {"password": "another"}])
+def test_nobody_hears_on_after_being_shut_out_or_changing_the_password(
+    served: str, lillestad: Town, settings: Any, change: dict[str, Any]
+) -> None:
+    settings.LIVE_RIGHTS_SECONDS = 0
+    with stream(served, lillestad, lillestad.agent) as heard:
+        heard.line()
+        User.objects.filter(pk=lillestad.agent.pk).update(**change)
+        receive(lillestad)
+        assert heard.event() == ("", "")
+
+
+def test_nobody_hears_on_after_logging_out(served: str, lillestad: Town, settings: Any) -> None:
+    settings.LIVE_RIGHTS_SECONDS = 0
+    client = signed_in(lillestad.agent)
+    cookie = f"session={client.cookies['session'].value}"
+    with EventStream(f"{served}/{lillestad.organization.slug}/live/", cookie) as heard:
+        heard.line()
+        client.logout()
+        receive(lillestad)
+        assert heard.event() == ("", "")
 
 
 def test_a_quiet_stream_gives_signs_of_life(served: str, lillestad: Town, settings: Any) -> None:

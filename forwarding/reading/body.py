@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html import escape, unescape
 from itertools import pairwise
 
@@ -10,8 +10,10 @@ from forwarding.reading.charsets import decode, is_binary
 from forwarding.reading.flowed import unflow
 from forwarding.reading.html_text import HtmlText, Mark, html_to_text
 from forwarding.reading.limits import Limits
+from forwarding.reading.mail import Attachment
 from forwarding.reading.storable import pg_text
 from forwarding.reading.structure import Part
+from forwarding.reading.uuencoded import encoded_files, encoded_ranges
 
 _READABLE_TYPES = ("text/enriched", "text/richtext", "text/markdown", "text/x-markdown", "text/x-plain", "text/unknown")
 _MEDIA = ("image/", "audio/", "video/")
@@ -49,7 +51,7 @@ class Body:
     """What is searched and folded (`text` with marks in it) and what is displayed (`html`, raw, or None).
 
     `other_text` is the alternative that is not the text, where it says something else. `attached_too` are the parts not
-    shown in full; `charset` is the codec of the text.
+    shown in full; `files` stand encoded in the text; `charset` is the codec of the text.
     """
 
     text: str
@@ -59,6 +61,7 @@ class Body:
     attached_too: tuple[Part, ...] = ()
     charset: str = ""
     other_text: str = ""
+    files: tuple[Attachment, ...] = ()
 
 
 def select_parts(root: Part) -> Selection:
@@ -182,7 +185,7 @@ def read_body(root: Part, selection: Selection, limits: Limits) -> Body:
     reader = _BodyReader(limits)
     body = reader.read(selection)
     if not body.text.strip() and body.html is None and (named := reader.named_text(selection)):
-        return Body(named, None, defects=(*body.defects, "named_text_shown"), attached_too=body.attached_too)
+        return replace(body, text=named, defects=(*body.defects, "named_text_shown"))
     if root.is_multipart and not body.text.strip() and body.html is None and not selection.attachments:
         around = _around_parts(root, limits)
         return Body(around, None, defects=(*body.defects, "text_outside_parts")) if around else body
@@ -206,6 +209,7 @@ class _BodyReader:
         self.decoded: dict[int, tuple[str, bool]] = {}
         self.defects: list[str] = []
         self.attached_too: list[Part] = []
+        self.files: list[Attachment] = []
         self.charset = ""
 
     def read(self, selection: Selection) -> Body:
@@ -227,6 +231,7 @@ class _BodyReader:
             tuple(self.attached_too),
             self.charset,
             other[: self.limits.text_characters],
+            tuple(self.files[: self.limits.uuencoded_files]),
         )
 
     def named_text(self, selection: Selection) -> str:
@@ -251,7 +256,9 @@ class _BodyReader:
 
     def _piece(self, part: Part) -> HtmlText:
         content, is_html = self._content(part)
-        return html_to_text(content) if is_html else HtmlText(content, ())
+        if is_html:
+            return html_to_text(content)
+        return HtmlText(content, tuple(Mark(start, end, "encoded") for start, end in encoded_ranges(content)))
 
     def _html(self, parts: list[Part]) -> str | None:
         contents = [self._content(part) for part in parts if not shown_as(part).startswith(_MEDIA)]
@@ -271,11 +278,13 @@ class _BodyReader:
             self.attached_too.append(part)
             self.defects.append("binary_text")
             return "\n".join(found.decode() for found in _READABLE.findall(octets[:_READABLE_OCTETS])), False
+        is_html = shown_as(part) == "text/html"
+        if not is_html:
+            self.files += encoded_files(octets, self.limits)
         if len(octets) > self.limits.shown_text_octets:
             octets = octets[: self.limits.shown_text_octets]
             self.attached_too.append(part)
             self.defects.append("text_too_long")
-        is_html = shown_as(part) == "text/html"
         decoded = decode(octets, part.kind.get("charset"), html=is_html, detection_octets=self.limits.detection_octets)
         self.charset = self.charset or decoded.used
         if decoded.overruled:

@@ -50,6 +50,26 @@ _NAMES = {
     "audio/x-wav": "audio.wav",
 }
 
+_TYPES = {
+    "pdf": "application/pdf",
+    "doc": "application/msword",
+    "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    "xls": "application/vnd.ms-excel",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "rtf": "application/rtf",
+    "txt": "text/plain",
+    "csv": "text/csv",
+    "htm": "text/html",
+    "html": "text/html",
+    "jpg": "image/jpeg",
+    "jpeg": "image/jpeg",
+    "png": "image/png",
+    "gif": "image/gif",
+    "zip": "application/zip",
+    "eml": "message/rfc822",
+    "ics": "text/calendar",
+}
+
 
 def attachment_name(part: Part, octets: bytes, limits: Limits) -> str:
     """Name of a leaf: from its headers, from the subject of an attached message, or from its type."""
@@ -81,6 +101,11 @@ def safe_name(name: str, limits: Limits) -> str:
     if not dot or len(extension) > 10:
         return name[: limits.filename_characters]
     return f"{stem[: limits.filename_characters - len(extension) - 1]}.{extension}"
+
+
+def type_of(name: str) -> str:
+    """Content type for a file of which only the name is known."""
+    return _TYPES.get(name.rpartition(".")[2].lower(), "application/octet-stream")
 
 
 def unique_names(names: list[str]) -> list[str]:

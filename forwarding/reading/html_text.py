@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from html import unescape
 from typing import Literal
 
-MarkKind = Literal["quoted", "signature"]
+MarkKind = Literal["quoted", "signature", "encoded"]
 
 _SPACE = re.compile(r"[ \t\r\n\f]+")
 _RAW_TEXT = {"script", "style", "title", "noframes", "iframe", "xml"}
@@ -51,7 +51,7 @@ _RULE = "-" * 32
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A range of characters that the sender's mail program marked as quote or signature."""
+    """A range of characters that is a quote or signature to the sender's mail program, or an encoded file."""
 
     start: int
     end: int

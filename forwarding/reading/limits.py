@@ -24,6 +24,7 @@ class Limits:
     text_characters: int = 2 * 1024 * 1024
     filename_characters: int = 200
     detection_octets: int = 8 * 1024
+    uuencoded_files: int = 100
     tnef_octets: int = 20 * 1024 * 1024
     rtf_octets: int = 2 * 1024 * 1024
     calendar_octets: int = 256 * 1024

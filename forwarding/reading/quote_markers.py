@@ -19,6 +19,7 @@ class Line(Enum):
     DELIMITER = "delimiter"
     DEVICE = "device"
     MARKED_SIGNATURE = "marked signature"
+    ENCODED = "encoded"
 
 
 LINE_MAXIMUM = 600  # characters of a line that are looked at

@@ -174,10 +174,11 @@ def _apply_mark(kinds: list[Line], mark: Mark, number: int, offsets: list[int]) 
     behind = number
     while behind < len(kinds) and offsets[behind] < mark.end:
         behind += 1
-    if mark.kind == "signature":
+    if mark.kind != "quoted":
+        kind = Line.MARKED_SIGNATURE if mark.kind == "signature" else Line.ENCODED
         for position in range(number, behind):
             if kinds[position] is not Line.EMPTY:
-                kinds[position] = Line.MARKED_SIGNATURE
+                kinds[position] = kind
         return
     first = next((n for n in range(number, behind) if kinds[n] is not Line.EMPTY), None)
     if first is not None and kinds[first] is not Line.QUOTE:
@@ -192,7 +193,7 @@ class _Folder:
     lines: list[str]
 
     def fold(self) -> list[RangeKind]:
-        result: list[RangeKind] = ["visible"] * len(self.kinds)
+        result: list[RangeKind] = ["quoted" if kind is Line.ENCODED else "visible" for kind in self.kinds]
         self._fold_signatures(result)
         self._fold_quotes(result)
         if self._visible_words(result) < _WORDS_BESIDE_SIGNATURE:

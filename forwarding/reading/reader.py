@@ -59,7 +59,7 @@ def read_in_full(raw: bytes, limits: Limits) -> ReadMail:
     selection = select_parts(tree.root)
     body = read_body(tree.root, selection, limits)
     attachments = read_attachments(selection, body.attached_too, body.html, limits)
-    attachments, tnef_body = _with_derived(attachments, limits)
+    attachments, tnef_body = _with_derived(attachments, body.files, limits)
     if tnef_body is not None and not body.text.strip():
         body = Body(tnef_body.text, body.html or tnef_body.html, defects=(*body.defects, "text_from_tnef"))
     reader.try_charset(body.charset)
@@ -74,14 +74,14 @@ def read_in_full(raw: bytes, limits: Limits) -> ReadMail:
 
 
 def _with_derived(
-    attachments: tuple[Attachment, ...], limits: Limits
+    attachments: tuple[Attachment, ...], files: tuple[Attachment, ...], limits: Limits
 ) -> tuple[tuple[Attachment, ...], Unpacked | None]:
-    """Add what is inside of winmail.dat; its body may have to serve as the text of the mail."""
-    if not any(is_tnef(attachment) for attachment in attachments):
+    """Add the files out of the text and out of winmail.dat, whose body may have to serve as the text of the mail."""
+    if not files and not any(is_tnef(attachment) for attachment in attachments):
         return attachments, None
     all_of_them: list[Attachment] = []
     body: Unpacked | None = None
-    for attachment in attachments:
+    for attachment in (*attachments, *files):
         all_of_them.append(attachment)
         if is_tnef(attachment):
             unpacked = unpack_tnef(attachment, limits)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from forwarding.reading.charsets import codec_for, decode
 from forwarding.reading.compressed_rtf import decompress_rtf
-from forwarding.reading.filenames import safe_name
+from forwarding.reading.filenames import safe_name, type_of
 from forwarding.reading.html_text import html_to_text
 from forwarding.reading.limits import Limits
 from forwarding.reading.mail import Attachment
@@ -32,23 +32,6 @@ _TEXT_BODY, _RTF_BODY, _HTML_BODY, _CODEPAGE = 0x1000, 0x1009, 0x1013, 0x3FDE
 _MAXIMUM_DEPTH = 2
 _MAXIMUM_PROPERTIES = 4_096
 _MAXIMUM_FILES = 500
-_TYPES = {
-    "pdf": "application/pdf",
-    "doc": "application/msword",
-    "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
-    "xls": "application/vnd.ms-excel",
-    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-    "rtf": "application/rtf",
-    "txt": "text/plain",
-    "htm": "text/html",
-    "html": "text/html",
-    "jpg": "image/jpeg",
-    "jpeg": "image/jpeg",
-    "png": "image/png",
-    "gif": "image/gif",
-    "zip": "application/zip",
-    "ics": "text/calendar",
-}
 
 
 @dataclass(slots=True)
@@ -249,7 +232,7 @@ def _derived(message: _Message, limits: Limits, depth: int) -> Iterator[Attachme
 
 def _file(file: _File, limits: Limits) -> Attachment:
     name = safe_name(file.long_name or file.title, limits) or "file"
-    kind = pg_line(file.content_type) or _TYPES.get(name.rpartition(".")[2].lower(), "application/octet-stream")
+    kind = pg_line(file.content_type) or type_of(name)
     content_id = pg_line(file.content_id)
     return Attachment(name, kind, file.content or file.message, content_id, inline=False, derived=True)
 

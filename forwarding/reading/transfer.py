@@ -48,11 +48,14 @@ def decode_uuencode(data: bytes) -> bytes:
     for line in lines[start + 1 :]:
         if line.strip() in (b"end", b"`", b""):
             break
-        octets += _uu_line(line)
+        octets += decode_uuencode_line(line)
     return bytes(octets)
 
 
-def _uu_line(line: bytes) -> bytes:
+def decode_uuencode_line(line: bytes) -> bytes:
+    """Octets of one data line; none where it holds none, or cannot be mended."""
+    if not line:
+        return b""
     try:
         return binascii.a2b_uu(line)
     except binascii.Error:

@@ -10,6 +10,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from conversations.models import Message
+from whitelabel.organizational_domains import domain_of, organizational_domain
 
 THREAD_RULES: dict[str, str | Promise] = {
     "new": _("It began this conversation."),
@@ -98,6 +99,13 @@ def detached(kind: str, actor: str, number: int) -> str:
         "message.detach_undone": gettext("%(actor)s moved the mail back from #%(number)s"),
     }
     return sentences[kind] % {"actor": actor, "number": number}
+
+
+def replies_elsewhere(message: Message) -> list[str]:
+    """Addresses that a received mail wants answered instead of its sender's, in another organization than it."""
+    own = organizational_domain(domain_of(message.from_address))
+    answered = [person.get("address", "") for person in message.reply_to if message.kind == Message.Kind.INBOUND]
+    return [address for address in answered if own and organizational_domain(domain_of(address)) not in ("", own)]
 
 
 def why_here(message: Message) -> list[str | Promise]:

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from forwarding.bounces.addresses import addresses_in
-from forwarding.organizational_domains import domain_of, organizational_domain
 from forwarding.reading.mail import ReadMail
 from inboxes.addressing import split_path
+from whitelabel.organizational_domains import domain_of, organizational_domain
 
 
 class Level(enum.StrEnum):
@@ -117,13 +117,11 @@ class Facts:
     """Everything the verdict depends on. Domains are lower-case A-labels.
 
     `policy`: the DMARC policy in force for the author's domain ("none", "quarantine", "reject"), "" when there is
-    none, and None when it could not be asked. `own_domains`: the organization's. `replies_elsewhere`: Reply-To leads
-    to another organization than From.
+    none, and None when it could not be asked. `own_domains`: the organization's.
     """
 
     authors: tuple[str, ...]
     author_name: str = ""
-    replies_elsewhere: bool = False
     examination: Examination = Examination()
     peer_ip: str = ""
     policy: str | None = ""
@@ -132,25 +130,20 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The level, the reason, the domain or service that proves it (if one does), and whether Reply-To must be shown in full."""
+    """The level, the reason, and the domain or service that proves it (if one does)."""
 
     level: Level
     reason: Reason
     proved_by: str = ""
-    replies_elsewhere: bool = False
 
 
 def facts_of(
     mail: ReadMail, examination: Examination, *, peer_ip: str, policy: str | None, own_domains: Iterable[str]
 ) -> Facts:
     """Gather the facts about a read mail. `policy` belongs to the domain that `author_domain(mail)` gives."""
-    authors = _authors(mail)
-    replies = {organizational_domain(_domain(address.address)) for address in mail.reply_to if "@" in address.address}
     return Facts(
-        authors=authors,
+        authors=_authors(mail),
         author_name=mail.sender.name if mail.sender else "",
-        replies_elsewhere=bool(authors)
-        and any(reply != organizational_domain(_domain(authors[0])) for reply in replies),
         examination=examination,
         peer_ip=peer_ip,
         policy=policy,
@@ -166,8 +159,7 @@ def author_domain(mail: ReadMail) -> str:
 
 def judge(facts: Facts, trust: Trust = Trust()) -> Verdict:
     """Return the verdict. Nothing verifies a mail with several authors or with another's address as its name."""
-    level, reason, proved_by = _judged(facts, trust)
-    return Verdict(level, reason, proved_by, facts.replies_elsewhere)
+    return Verdict(*_judged(facts, trust))
 
 
 def _judged(facts: Facts, trust: Trust) -> tuple[Level, Reason, str]:

@@ -15,9 +15,9 @@ import dns.name
 import dns.resolver
 
 from forwarding.authenticity import ArcSet, Examination, Outcome, Signature
-from forwarding.organizational_domains import organizational_domain
 from whitelabel.dmarc import dmarc_texts
 from whitelabel.effects import tags
+from whitelabel.organizational_domains import organizational_domain
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,8 @@ from django.conf import settings
 from conversations.models import Conversation, Message
 from forwarding.classifying import MailClass, subject_skeleton
 from forwarding.incoming import Incoming
-from forwarding.organizational_domains import company_domain
 from inboxes.models import Inbox
+from whitelabel.organizational_domains import company_domain
 
 COUNTED_MESSAGES = 2000  # the latest of an inbox that are looked at
 KEY_CHARACTERS = 340

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from forwarding.organizational_domains import company_domain
 from forwarding.reading.mail import ReadMail
 from forwarding.subjects import is_forward, is_telling, normal_subject
+from whitelabel.organizational_domains import company_domain
 from whitelabel.tokens import TokenKeys, read_markers, read_message_id, read_reply, read_subject
 
 __all__ = [

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib import messages
+from django.db.models.functions import Substr
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -20,18 +22,21 @@ from forwarding import ledger_words, reconciling
 from forwarding.forms import LedgerForm
 from forwarding.ledger import Page, Place, Search
 from forwarding.models import Delivery, RawMail
+from forwarding.paths import addressed_to
 from forwarding.reading import read_headers
 from organizations.models import record
 from organizations.permissions import admin_required
 from organizations.requests import MemberRequest
 
 FILE_NAME_CHARACTERS = 60
+WAYS_SHOWN = 20  # deliveries of one mail
+HEADER_OCTETS = 256 * 1024  # of a delivery that are read for the address it was sent to
 
 
 @require_GET
 def original(request: MemberRequest, organization_slug: str, pk: int) -> HttpResponse:
-    """Download the mail exactly as it was received."""
-    message, raw = _received(pk)
+    """Download the mail exactly as it was received; `?copy=` names another delivery of it than the one shown."""
+    message, raw = _received(pk, copy=request.GET.get("copy", ""))
     record("message.downloaded", message, actor=request.user)
     response = HttpResponse(raw, content_type="message/rfc822")
     name = get_valid_filename(message.subject[:FILE_NAME_CHARACTERS] or "mail")
@@ -47,8 +52,7 @@ def headers(request: MemberRequest, organization_slug: str, pk: int) -> HttpResp
     """Show the header of the mail, and the ways it was delivered to us."""
     message, raw = _received(pk)
     record("message.headers_viewed", message, actor=request.user)
-    deliveries = Delivery.objects.filter(message=message).order_by("received_at")
-    context = {"message": message, "headers": read_headers(raw).headers, "deliveries": deliveries}
+    context = {"message": message, "headers": read_headers(raw).headers, "ways": _ways(message)}
     return render(request, "forwarding/headers.html", context)
 
 
@@ -97,9 +101,29 @@ def _page_url(request: MemberRequest, **place: Place | None) -> str:
     return reverse("forwarding:ledger", args=[request.organization.slug]) + "?" + urlencode(arguments)
 
 
-def _received(pk: int) -> tuple[Message, bytes]:
-    message = get_object_or_404(Message, pk=pk, kind=Message.Kind.INBOUND)
-    delivery = Delivery.objects.filter(message=message, state=Delivery.State.FILED).first()
+@dataclass(frozen=True)
+class Way:
+    """One delivery of a mail, and the customer's address it was sent to; "" when its header does not tell."""
+
+    delivery: Delivery
+    address: str
+
+
+def _ways(message: Message) -> list[Way]:
+    """How a mail came: several addresses may be forwarded to one inbox, and a server may have sent it again."""
+    rows = Delivery.objects.filter(message=message).annotate(head=Substr("raw__content", 1, HEADER_OCTETS))
+    own = message.inbox.address
+    return [
+        Way(delivery, addressed_to(read_headers(bytes(delivery.head)), own, mail_domain=settings.MAIL_DOMAIN))
+        for delivery in rows.order_by("received_at", "pk")[:WAYS_SHOWN]
+    ]
+
+
+def _received(pk: int, *, copy: str = "") -> tuple[Message, bytes]:
+    message = get_object_or_404(Message.objects.select_related("inbox"), pk=pk, kind=Message.Kind.INBOUND)
+    deliveries = Delivery.objects.filter(message=message)
+    wanted = {"pk": copy} if copy.isdecimal() else {"state": Delivery.State.FILED}
+    delivery = deliveries.filter(**wanted).first()
     if delivery is None:
         raise Http404
     return message, bytes(RawMail.objects.values_list("content", flat=True).get(pk=delivery.raw_id))

@@ -129,6 +129,11 @@ class Card:
         return explaining.AUTHENTICITY_REASONS.get(self.message.authenticity_reason, "")
 
     @property
+    def replies_elsewhere(self) -> str:
+        """The addresses an answer goes to when they belong to others than the sender; "" else."""
+        return ", ".join(visible_controls(address) for address in explaining.replies_elsewhere(self.message))
+
+    @property
     def protection(self) -> str | Promise:
         """What is to be known of a signed or encrypted mail."""
         return explaining.PROTECTIONS.get(self.message.protection, "")

@@ -177,8 +177,13 @@ class _InboxFiling:
             confirm(
                 message,
                 obstacle=auto_answer_obstacle(letter.mail, letter.delivery.mail_from, letter.mail_class),
-                names_inbox=self.inbox.address in (message.addressed_to, *_written_to(letter.mail)),
+                names_inbox=self._is_named(letter.mail, message.addressed_to),
             )
+
+    def _is_named(self, mail: ReadMail, path: str) -> bool:
+        """Whether the author wrote to the inbox, or to another address of the customer's that is forwarded to it."""
+        ways = {self.inbox.address, path} - {""}
+        return path == self.inbox.address or any(person.address.lower() in ways for person in (*mail.to, *mail.cc))
 
     def _known(self, identifiers: set[str]) -> dict[str, list[duplicates.Known]]:
         rows = Message.objects.filter(inbox=self.inbox, kind=Message.Kind.INBOUND, message_id__in=identifiers)
@@ -267,10 +272,6 @@ class _InboxFiling:
         if storm:
             self.storms.fold_into(storm, conversation)
         return conversation
-
-
-def _written_to(mail: ReadMail) -> set[str]:
-    return {person.address.lower() for person in (*mail.to, *mail.cc)}
 
 
 def _waves(placed: Sequence[Placed]) -> Iterator[list[Placed]]:

@@ -31,21 +31,27 @@ def addressed_to(mail: ReadMail, *registered: str, mail_domain: str = "") -> str
 
 
 def find_trace(mail: ReadMail, registered: tuple[str, ...], mail_domain: str = "") -> Trace | None:
-    """The strongest trace of a registered address; without one the strongest trace of any address outside `mail_domain`.
+    """The strongest trace a forwarder left of a registered address, or else of another address at the domain of one.
 
+    Without either, a registered address in To or Cc, and then the strongest trace of any address outside `mail_domain`.
     To and Cc count for registered addresses only: everybody else in them is a recipient, not a path.
     """
     known = {_canonical(address): address for address in registered}
+    domains = {_domain(address) for address in known}
     own = mail_domain.lower()
-    first: Trace | None = None
+    neighbour = named = other = None
     for header, address in _traces(mail):
         canonical = _canonical(address)
         match = known.get(canonical) or known.get(_without_tag(canonical))
-        if match is not None:
+        if header in _ADDRESSING:
+            named = named or (Trace(match, header, registered=True) if match else None)
+        elif match is not None:
             return Trace(match, header, registered=True)
-        if first is None and canonical and header not in _ADDRESSING and canonical.rpartition("@")[2] != own:
-            first = Trace(canonical, header, registered=False)
-    return first
+        elif canonical and _domain(canonical) != own:
+            trace = Trace(canonical, header, registered=False)
+            other = other or trace
+            neighbour = neighbour or (trace if _domain(canonical) in domains else None)
+    return neighbour or named or other
 
 
 _ADDRESSING = frozenset({"to", "cc"})
@@ -83,6 +89,10 @@ def _canonical(address: str) -> str:
     """Lower-case local part and A-label domain; empty for what is no address."""
     path = split_path(address)
     return f"{path[0].lower()}@{path[1]}" if path and path[1] else ""
+
+
+def _domain(canonical: str) -> str:
+    return canonical.rpartition("@")[2]
 
 
 def _without_tag(canonical: str) -> str:

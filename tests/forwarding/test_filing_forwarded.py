@@ -11,7 +11,7 @@ from inboxes.creating import create_inbox
 from inboxes.models import Inbox
 from organizations import scope
 from tests.support.builders import Town
-from tests.support.forwarders import FORWARDERS, TENANT, Forwarded, Forwarder
+from tests.support.forwarders import FORWARDERS, TENANT, Forwarded, Forwarder, gmail_filter
 from tests.support.mails import Pipeline, address_of, mail, messages, states
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -123,6 +123,18 @@ def test_a_person_gets_the_inboxes_confirmation_behind_every_forwarder_that_does
     expected = 0 if b"X-Auto-Response-Suppress: DR, OOF, AutoReply" in forwarded.octets else 1
     with scope.organization(lillestad.organization):
         assert Message.objects.filter(mail_class="confirmation").count() == expected
+
+
+def test_whoever_wrote_to_another_address_that_is_forwarded_gets_the_confirmation_too(
+    post: Pipeline, lillestad: Town
+) -> None:
+    with scope.organization(lillestad.organization):
+        Inbox.objects.filter(pk=lillestad.inbox.pk).update(confirmation="Tack, ditt mail har kommit fram.")
+    raw = mail(To="ansokan@lillestad.se")
+    forwarded = gmail_filter(raw, "ansokan@lillestad.se", address_of(lillestad.inbox), "barry@example.org")
+    post.receive(forwarded.octets, lillestad.inbox, mail_from=forwarded.mail_from)
+    with scope.organization(lillestad.organization):
+        assert Message.objects.filter(mail_class="confirmation").count() == 1
 
 
 @pytest.mark.parametrize("forwarder", FORWARDERS, ids=lambda forwarder: forwarder.name)

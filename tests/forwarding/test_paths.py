@@ -64,6 +64,19 @@ def test_a_registered_address_goes_before_a_stronger_trace_of_another():
     assert sent_to("X-Forwarded-For: old@x.se", "X-Original-To: ansokan@lillestad.se") == ANSOKAN
 
 
+@pytest.mark.parametrize(
+    ("trace", "expected"),
+    [
+        ("X-MS-Exchange-ForwardingLoop: praktik@lillestad.se;t", "praktik@lillestad.se"),
+        ("X-Original-To: praktik@Lillestad.se", "praktik@lillestad.se"),
+        ("Delivered-To: jobb-intern@server.local", JOBB),
+        ("Delivered-To: x@mail.kundo.se", JOBB),
+    ],
+)
+def test_a_neighbour_of_the_registered_address_goes_before_what_the_author_wrote(trace, expected):
+    assert sent_to(trace, "To: jobb@lillestad.se, praktik@lillestad.se") == expected
+
+
 def test_without_a_registered_address_the_strongest_trace_is_shown():
     read = read_mail(b"X-Original-To: Info@lillestad.se\nTo: bo@x.se\n\nHej")
     trace = find_trace(read, (JOBB,), OURS)

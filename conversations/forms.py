@@ -89,6 +89,7 @@ class DraftForm(forms.Form):
     cc = forms.CharField(required=False)
     bcc = forms.CharField(required=False)
     text = forms.CharField(required=False, strip=False, max_length=settings.DRAFT_CHARACTERS)
+    submission_key = forms.UUIDField(required=False)
 
 
 class ReplyForm(forms.Form):

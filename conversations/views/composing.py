@@ -135,6 +135,11 @@ def save_draft(conversation: Conversation, user: User, form: DraftForm) -> Draft
     saved, _made = Draft.objects.update_or_create(
         conversation=conversation, author=user, kind=draft_kind(data["mode"]), defaults=fields
     )
+    # Saving waits for a mail being sent in the conversation. Its text, saved on the way to the button, is no draft.
+    key = data["submission_key"]
+    if key and Message.objects.filter(conversation=conversation, submission_key=key).exists():
+        saved.delete()
+        return None
     return saved
 
 

@@ -7,6 +7,7 @@ const text = () => document.getElementById("composer-text");
 // --- Draft ---------------------------------------------------------------------------------------------------------
 let waiting;
 let dirty = false;
+let saving = Promise.resolve();
 
 function changed() {
   dirty = true;
@@ -20,15 +21,20 @@ function draftData() {
   return data;
 }
 
-async function save() {
+function save() {
   clearTimeout(waiting);
   const current = form();
   if (!dirty || !current || current.matches(".htmx-request")) return;
   dirty = false;
+  saving = post(current.dataset.draftUrl, draftData());
+}
+
+async function post(url, data) {
   try {
-    const response = await fetch(current.dataset.draftUrl, { method: "POST", body: draftData(), credentials: "same-origin" });
-    if (response.ok) document.getElementById("composer-saved").textContent = (await response.text()).trim();
-    else dirty = true;
+    const response = await fetch(url, { method: "POST", body: data, credentials: "same-origin" });
+    const shown = document.getElementById("composer-saved");
+    if (!response.ok) dirty = true;
+    else if (shown) shown.textContent = (await response.text()).trim();
   } catch {
     dirty = true;
   }
@@ -69,7 +75,8 @@ async function decide(choice) {
   if (choice === "send") return form().querySelector('[name="then"][value="done"]').click();
   if (choice === "discard") text().value = "";
   dirty = true;
-  await save();
+  save();
+  await saving;
   decided = true;
   document.getElementById("mark-done").requestSubmit();
   decided = false;
@@ -188,9 +195,35 @@ document.addEventListener("click", (event) => {
   if (event.target.closest("[data-focus]")) document.getElementById(event.target.closest("[data-focus]").dataset.focus)?.focus();
 });
 
-document.body.addEventListener("htmx:afterSettle", (event) => {
+// --- Changing the mode -----------------------------------------------------------------------------------------------
+// What is written while the other mode is on its way, and the chosen files, come along.
+const isNote = () => form().elements.mode.value === "note";
+let carried = {};
+let left;
+
+document.body.addEventListener("htmx:beforeRequest", (event) => {
+  if (event.detail.target?.id === "composer") left = text().value;
+});
+document.body.addEventListener("htmx:beforeSwap", (event) => {
+  if (event.detail.target?.id === "conversation") carried = {};
+  if (event.detail.target?.id !== "composer") return;
+  if (text().value !== left) {
+    carried.text = { note: isNote(), value: text().value };
+    saveLast();
+  }
+  if (!isNote()) carried.files = document.getElementById("composer-attachments").files;
+});
+
+// At once, not when it has settled: the next letter comes before that.
+document.body.addEventListener("htmx:afterSwap", (event) => {
   if (event.detail.elt?.id !== "composer" && event.detail.target?.id !== "composer") return;
   const field = text();
+  if (carried.text?.note === isNote()) {
+    field.value = carried.text.value;
+    changed();
+  }
+  carried.text = undefined;
+  if (!isNote() && carried.files?.length) take(carried.files);
   field.focus();
   field.setSelectionRange(field.value.length, field.value.length);
 });

@@ -1,9 +1,39 @@
-// Fetch a page of our own and read it as a document; undefined when the server cannot be reached or says no.
+// News for an open page: fetched as a document, and never put under a button that is being pressed.
+
+// --- Pressing --------------------------------------------------------------------------------------------------------
+// A press and its release are one click only when what was pressed is still there.
+let isPressed = false;
+let waiting = [];
+
+function release() {
+  // The click comes after the release.
+  setTimeout(() => {
+    isPressed = false;
+    for (const go of waiting.splice(0)) go();
+  });
+}
+
+addEventListener("pointerdown", () => { isPressed = true; }, true);
+for (const name of ["pointerup", "pointercancel", "blur"]) addEventListener(name, release, true);
+
+const released = () => new Promise((go) => { if (isPressed) waiting.push(go); else go(); });
+
+document.body.addEventListener("htmx:beforeSwap", async (event) => {
+  const news = event.detail.requestConfig.triggeringEvent;
+  if (!isPressed || !news?.type.startsWith("live:")) return;
+  event.detail.shouldSwap = false;
+  await released();
+  document.body.dispatchEvent(new CustomEvent("live:counts"));
+});
+
+/** Read a page of our own; undefined when the server cannot be reached or says no. Comes while nothing is pressed. */
 export async function get(url) {
   try {
     const response = await fetch(url, { headers: { Accept: "text/html", "X-Live": "1" }, credentials: "same-origin" });
     if (!response.ok || response.redirected) return undefined;
-    return new DOMParser().parseFromString(await response.text(), "text/html");
+    const page = new DOMParser().parseFromString(await response.text(), "text/html");
+    await released();
+    return page;
   } catch {
     return undefined;
   }

@@ -91,7 +91,9 @@ document.body.addEventListener("live:refresh", soon);
 document.body.addEventListener("htmx:afterSettle", (event) => {
   if (event.detail.target.id === "conversation") {
     markOpen();
-    document.getElementById("conversation").focus({ preventScroll: true });
+    const place = document.getElementById("conversation");
+    // Whoever writes already keeps the cursor.
+    if (!place.contains(document.activeElement)) place.focus({ preventScroll: true });
   }
 });
 document.body.addEventListener("htmx:afterRequest", (event) => {

@@ -1,0 +1,184 @@
+"""The composer in a browser while everything else on the page moves: no press and no letter is lost."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import connection
+from playwright.sync_api import Page, Route, expect
+
+from conversations import live
+from conversations.models import Conversation, Draft, Message
+from organizations import scope
+from tests.support import builders
+from tests.support.browsing import be_patient, log_in
+from tests.support.builders import Town
+from tests.support.web import serving, wait_until_nobody_listens
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+TEXT = "Hej Barry! Ja, jobbet är ledigt och du kan börja på måndag klockan åtta."
+
+
+@pytest.fixture
+def town(transactional_db: Any) -> Town:
+    made = builders.town()
+    receive(made)
+    return made
+
+
+@pytest.fixture
+def served(town: Town, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    monkeypatch.setattr(live, "LISTEN_SECONDS", 0.2)
+    with serving() as url:
+        yield url
+    wait_until_nobody_listens()
+
+
+@pytest.fixture
+def at_work(page: Page, served: str, town: Town) -> Page:
+    """The town's agent with the only conversation open, and a watch over scripts that fail."""
+    be_patient(page)
+    log_in(page, served, town.agent)
+    page.goto(f"{served}/{town.organization.slug}/conversations/1/")
+    expect(page.locator("html[data-live=connected]")).to_be_attached()
+    return page
+
+
+def receive(town: Town, **named: Any) -> Message:
+    with scope.organization(town.organization):
+        return builders.received(town.inbox, **named)
+
+
+def sent(town: Town) -> list[str]:
+    with scope.organization(town.organization):
+        return list(Message.objects.filter(kind="outbound").values_list("text", flat=True))
+
+
+def drafts(town: Town) -> list[str]:
+    with scope.organization(town.organization):
+        return list(Draft.objects.values_list("text", flat=True))
+
+
+@contextmanager
+def busy(town: Town) -> Iterator[None]:
+    """Colleagues and relays at work: news about the conversation every few hundredths of a second."""
+    over = threading.Event()
+
+    def tell() -> None:
+        try:
+            while not over.wait(0.03):
+                with scope.organization(town.organization):
+                    live.announce(Conversation.objects.get(number=1), "delivery")
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=tell)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def press_slowly(page: Page, name: str, seconds: float = 0.6) -> None:
+    box = page.get_by_role("button", name=name).bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    time.sleep(seconds)
+    page.mouse.up()
+
+
+def test_no_letter_and_no_press_is_lost_among_live_news(at_work: Page, town: Town) -> None:
+    with busy(town):
+        at_work.get_by_role("textbox", name="Meddelande").click()
+        at_work.keyboard.type(TEXT, delay=15)
+        expect(at_work.get_by_role("textbox", name="Meddelande")).to_have_value(TEXT)
+        press_slowly(at_work, "Skicka till Barry")
+        expect(at_work.get_by_text("Mailet skickas om")).to_be_visible()
+    [text] = sent(town)
+    assert text.startswith(TEXT)
+
+
+def test_a_row_that_changes_while_it_is_pressed_is_opened(at_work: Page, served: str, town: Town) -> None:
+    at_work.goto(f"{served}/{town.organization.slug}/list/activity/")
+    expect(at_work.locator("html[data-live=connected]")).to_be_attached()
+    link = at_work.get_by_role("link", name="Fråga om jobbet")
+    link.hover()
+    at_work.mouse.down()
+    with scope.organization(town.organization):
+        conversation = Conversation.objects.get(number=1)
+    receive(town, text="Jag glömde en sak", conversation=conversation)
+    time.sleep(1)
+    expect(at_work.locator("#rows")).not_to_contain_text("Jag glömde en sak")
+    at_work.mouse.up()
+    expect(at_work.get_by_role("heading", level=1, name="Fråga om jobbet")).to_be_visible()
+    expect(at_work.locator("#rows")).to_contain_text("Jag glömde en sak")
+
+
+def test_what_is_written_while_the_mode_changes_and_the_chosen_files_come_along(
+    at_work: Page, town: Town, tmp_path: Path
+) -> None:
+    (tmp_path / "karta.txt").write_text("norr är upp")
+
+    def slowly(route: Route) -> None:
+        time.sleep(0.7)
+        route.continue_()
+
+    at_work.route("**/compose/", slowly)
+    field = at_work.get_by_role("textbox", name="Meddelande")
+    field.fill("Se nedan.")
+    at_work.locator("#composer-attachments").set_input_files(tmp_path / "karta.txt")
+    at_work.get_by_role("button", name="Vidarebefordra").click()
+    field.press_sequentially(" Kan du svara?", delay=10)
+    expect(at_work.locator("#composer-form [name=mode]")).to_have_value("forward")
+    expect(field).to_have_value("Se nedan. Kan du svara?")
+    expect(at_work.locator("#composer-files")).to_contain_text("karta.txt")
+    at_work.get_by_role("textbox", name="Till", exact=True).fill("anna@example.org")
+    at_work.get_by_role("button", name="Skicka till anna@example.org").click()
+    expect(at_work.get_by_text("Mailet skickas om")).to_be_visible()
+    [text] = sent(town)
+    assert text.startswith("Se nedan. Kan du svara?")
+    with scope.organization(town.organization):
+        assert [file.name for file in Message.objects.get(kind="outbound").attachments.all()] == ["karta.txt"]
+
+
+def test_a_draft_that_is_saved_late_does_not_come_back_after_the_mail_was_sent(at_work: Page, town: Town) -> None:
+    late: list[Route] = []
+
+    def keep(route: Route) -> None:
+        late.append(route)
+
+    at_work.route("**/draft/", keep)
+    at_work.get_by_role("textbox", name="Meddelande").fill(TEXT)
+    # Moving to the button saves what was written; the network keeps that until the mail is on its way.
+    at_work.get_by_role("button", name="Skicka till Barry").click()
+    expect(at_work.get_by_text("Mailet skickas om")).to_be_visible()
+    assert late
+    request = late[0].request
+    answer = at_work.request.post(
+        request.url, data=request.post_data_buffer, headers={"content-type": request.headers["content-type"]}
+    )
+    assert answer.ok
+    assert len(sent(town)) == 1
+    assert drafts(town) == []
+
+
+def test_writing_that_began_before_the_conversation_settled_goes_on(at_work: Page, served: str, town: Town) -> None:
+    """The page gives the conversation the focus when it has opened; not when somebody writes in it already."""
+    at_work.goto(f"{served}/{town.organization.slug}/list/activity/")
+    at_work.evaluate(
+        """document.body.addEventListener("htmx:afterSwap", () => document.getElementById("composer-text").focus())"""
+    )
+    at_work.get_by_role("link", name="Fråga om jobbet").click()
+    expect(at_work.get_by_role("heading", level=1, name="Fråga om jobbet")).to_be_visible()
+    time.sleep(0.3)
+    expect(at_work.get_by_role("textbox", name="Meddelande")).to_be_focused()

@@ -26,8 +26,10 @@ from inboxes.creating import create_inbox
 from inboxes.models import Inbox
 from organizations import scope
 from tests.support.builders import Town, town
+from tests.support.forwarders import FORWARDERS, Forwarder
 from tests.support.mails import (
     Pipeline,
+    address_of,
     answered,
     conversations,
     deliveries,
@@ -258,6 +260,17 @@ def test_a_copy_of_our_own_mail_that_comes_back_is_told_apart(post: Pipeline, li
     delivery = post.receive(octets_of(sent), lillestad.inbox)
     assert (delivery.state, delivery.message_id) == (State.OWN_COPY, sent.pk)
     assert [c.message_count for c in conversations(lillestad)] == [2]
+
+
+@pytest.mark.parametrize("forwarder", FORWARDERS, ids=lambda forwarder: forwarder.name)
+def test_a_copy_with_its_history_is_told_apart_behind_every_forwarder(
+    post: Pipeline, lillestad: Town, forwarder: Forwarder
+) -> None:
+    post.receive(mail(), lillestad.inbox)
+    sent = answered(lillestad, include_history=True)
+    forwarded = forwarder.forward(octets_of(sent), lillestad.inbox.address, address_of(lillestad.inbox), "")
+    delivery = post.receive(forwarded.octets, lillestad.inbox, mail_from=forwarded.mail_from)
+    assert (delivery.state, delivery.message_id) == (State.OWN_COPY, sent.pk)
 
 
 def test_our_loop_header_on_another_text_is_no_copy_of_ours(post: Pipeline, lillestad: Town) -> None:

@@ -142,7 +142,10 @@ def states(inbox: Inbox) -> Sequence[str]:
 
 
 def answered(
-    of: Town, text: str = "Hej Barry! Ja, jobbet är ledigt. Ring oss på måndag så berättar vi mer.", *to: str
+    of: Town,
+    text: str = "Hej Barry! Ja, jobbet är ledigt. Ring oss på måndag så berättar vi mer.",
+    *to: str,
+    include_history: bool = False,
 ) -> Message:
     """The town's first conversation answered by its agent."""
     with scope.organization(of.organization):
@@ -155,7 +158,7 @@ def answered(
             to=people,
             submission_key=uuid4(),
             version=None,
-            include_history=False,
+            include_history=include_history,
         )
         return Message.objects.select_related("outbound", "conversation").get(pk=message.pk)
 

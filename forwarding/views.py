@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib import messages
+from django.db.models import Q
 from django.db.models.functions import Substr
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -26,7 +27,7 @@ from forwarding.paths import addressed_to
 from forwarding.reading import read_headers
 from organizations.models import record
 from organizations.permissions import admin_required
-from organizations.requests import MemberRequest
+from organizations.requests import MemberRequest, number_in
 
 FILE_NAME_CHARACTERS = 60
 WAYS_SHOWN = 20  # deliveries of one mail
@@ -122,8 +123,9 @@ def _ways(message: Message) -> list[Way]:
 def _received(pk: int, *, copy: str = "") -> tuple[Message, bytes]:
     message = get_object_or_404(Message.objects.select_related("inbox"), pk=pk, kind=Message.Kind.INBOUND)
     deliveries = Delivery.objects.filter(message=message)
-    wanted = {"pk": copy} if copy.isdecimal() else {"state": Delivery.State.FILED}
-    delivery = deliveries.filter(**wanted).first()
+    number = number_in(copy)
+    wanted = Q(pk=number) if number is not None else Q(state=Delivery.State.FILED)
+    delivery = deliveries.filter(wanted).first()
     if delivery is None:
         raise Http404
     return message, bytes(RawMail.objects.values_list("content", flat=True).get(pk=delivery.raw_id))

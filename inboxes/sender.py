@@ -15,7 +15,7 @@ from inboxes.models import Inbox
 from inboxes.sample_mail import send_sample
 from organizations.models import Event
 from organizations.permissions import admin_required
-from organizations.requests import MemberRequest
+from organizations.requests import MemberRequest, number_in
 from whitelabel import activation, approvals, claims, identity, links, record_export, rotation, schedule
 from whitelabel.diagnosis import vendors
 from whitelabel.models import SenderAddress, SenderDomain
@@ -70,13 +70,12 @@ def check(request: MemberRequest, organization_slug: str, inbox: int) -> HttpRes
 def activate(request: MemberRequest, organization_slug: str, inbox: int) -> HttpResponse:
     """Ask for activation; the next check decides and the page shows the outcome."""
     found, claim = _claimed(inbox)
-    version = request.POST.get("record_version", "")
     try:
         activation.request(
             claim,
             found.address,
             actor=request.user,
-            record_version=int(version) if version.isdigit() else 0,
+            record_version=number_in(request.POST.get("record_version", "")) or 0,
         )
     except activation.ActivationRefused as refused:
         messages.error(request, str(refused))

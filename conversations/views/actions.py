@@ -19,6 +19,7 @@ from conversations.forms import StatusForm
 from conversations.models import Conversation
 from conversations.views.workplace import Place, Workplace
 from organizations.models import Membership, User
+from organizations.requests import number_in
 
 Status = Conversation.Status
 MORNING = time(8)  # a conversation that waits until a day comes back when the day begins
@@ -74,7 +75,8 @@ def status(request: HttpRequest, organization_slug: str, number: int) -> HttpRes
 @require_POST
 def bulk(request: HttpRequest, organization_slug: str) -> HttpResponse:
     """Do one thing with all chosen conversations."""
-    chosen = [int(number) for number in request.POST.getlist("selected") if number.isascii() and number.isdigit()]
+    given = map(number_in, request.POST.getlist("selected"))
+    chosen = [number for number in given if number is not None]
     act = request.POST.get("act", "")
     if act not in ("me", "nobody", Status.DONE, Status.WAITING, Status.UNANSWERED):
         return HttpResponseBadRequest()
@@ -112,11 +114,8 @@ def _assignee(request: HttpRequest) -> Any:
         return request.user
     if not given:
         return None
-    member = (
-        Membership.objects.select_related("user").filter(user_id=int(given)).first()
-        if given.isascii() and given.isdigit() and len(given) < 19
-        else None
-    )
+    wanted = number_in(given)
+    member = Membership.objects.select_related("user").filter(user_id=wanted).first() if wanted is not None else None
     if member is None:
         raise Http404
     return member.user

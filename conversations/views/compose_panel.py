@@ -19,6 +19,7 @@ from conversations import recipients
 from conversations.forms import DraftForm, NoteForm, ReplyForm
 from conversations.models import Attachment, Conversation, Draft, Message
 from organizations.models import User
+from organizations.requests import number_in
 
 MODES: dict[str, str | Promise] = {
     "reply": gettext_lazy("Reply"),
@@ -139,7 +140,8 @@ class Composer:
         made.include_history = bool(given.get("include_history"))
         made.agreed = tuple(name for name in ("anyway", "despite_warnings") if given.get(name))
         # A new key: what was refused was not sent, and a corrected mail is another one.
-        made.version = conversation.version if not given.get("version", "").isdigit() else int(given["version"])
+        version = number_in(given.get("version", ""))
+        made.version = conversation.version if version is None else version
         return made
 
     def _prefill(self, user: User) -> None:

@@ -24,6 +24,7 @@ from conversations.models import Conversation, Message
 from conversations.plain_text import visible_controls
 from conversations.search import search
 from inboxes.models import Inbox
+from organizations.requests import number_in
 from whitelabel.models import OutboundMail
 
 Status = Conversation.Status
@@ -43,10 +44,9 @@ class Place:
     def of(cls, request: HttpRequest, name: str | None = None) -> Place:
         """Read the place from a request; `name` is the list when the path says it. Nonsense falls back to defaults."""
         given = request.POST if request.method == "POST" else request.GET
-        inbox = given.get("inbox", "")
         return cls(
             which=LISTS.get(name or given.get("list", ""), lists.UNANSWERED),
-            inbox_id=int(inbox) if inbox.isascii() and inbox.isdigit() and len(inbox) < 19 else None,
+            inbox_id=number_in(given.get("inbox", "")),
             after=Position.parse(given.get("after", "")),
             before=Position.parse(given.get("before", "")),
             words=given.get("q", "").strip(),

@@ -61,7 +61,8 @@ def read_in_full(raw: bytes, limits: Limits) -> ReadMail:
     attachments = read_attachments(selection, body.attached_too, body.html, limits)
     attachments, tnef_body = _with_derived(attachments, body.files, limits)
     if tnef_body is not None and not body.text.strip():
-        body = Body(tnef_body.text, body.html or tnef_body.html, defects=(*body.defects, "text_from_tnef"))
+        html = body.html or tnef_body.html
+        body = replace(body, text=tnef_body.text, html=html, marks=(), defects=(*body.defects, "text_from_tnef"))
     reader.try_charset(body.charset)
     return reader.mail(
         body=body,

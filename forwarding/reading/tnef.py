@@ -14,7 +14,7 @@ from forwarding.reading.filenames import safe_name, type_of
 from forwarding.reading.html_text import html_to_text
 from forwarding.reading.limits import Limits
 from forwarding.reading.mail import Attachment
-from forwarding.reading.rtf_text import rtf_to_text
+from forwarding.reading.rtf_text import rtf_to_html, rtf_to_text
 from forwarding.reading.storable import pg_line, pg_text
 
 _SIGNATURE = b"\x78\x9f\x3e\x22"
@@ -57,6 +57,13 @@ class _Message:
     rtf: bytes = b""
 
 
+@dataclass(slots=True)
+class _Budget:
+    """How much rich text may still be decompressed out of one winmail.dat, with the messages attached in it."""
+
+    rtf_octets: int
+
+
 @dataclass(frozen=True, slots=True)
 class Unpacked:
     """Derived attachments of one winmail.dat, and its body as plain text and HTML, where it has them."""
@@ -75,12 +82,13 @@ def unpack_tnef(attachment: Attachment, limits: Limits) -> Unpacked:
     """Files and body inside a TNEF attachment; empty when it is too large or holds nothing."""
     if len(attachment.content) > limits.tnef_octets:
         return Unpacked()
-    message = _read(attachment.content)
-    html = pg_text(message.html.decode("utf-8", "replace"))[: limits.shown_text_octets] if message.html else None
-    return Unpacked(tuple(_derived(message, limits, 1)), _text_of(message, html, limits), html)
+    budget = _Budget(limits.rtf_octets)
+    message = _read(attachment.content, budget)
+    html = pg_text(_html_of(message))[: limits.shown_text_octets] or None
+    return Unpacked(tuple(_derived(message, limits, budget, 1)), _text_of(message, html, limits), html)
 
 
-def _read(data: bytes) -> _Message:
+def _read(data: bytes, budget: _Budget) -> _Message:
     message = _Message()
     for tag, value in _attributes(data):
         identifier = tag & 0xFFFF
@@ -94,6 +102,8 @@ def _read(data: bytes) -> _Message:
             message.text = _string(value, message.codepage)
         elif message.files:
             _file_attribute(message.files[-1], identifier, value, message.codepage)
+    message.rtf = decompress_rtf(message.rtf, budget.rtf_octets)
+    budget.rtf_octets -= len(message.rtf)
     return message
 
 
@@ -218,13 +228,13 @@ def _property_text(kind: int, content: bytes, codepage: str) -> str:
 
 
 def _string(content: bytes, codepage: str) -> str:
-    return pg_text(content.decode(codepage, "replace")).strip("\x00")
+    return pg_text(decode(content, codepage, detection_octets=0).text).strip()
 
 
-def _derived(message: _Message, limits: Limits, depth: int) -> Iterator[Attachment]:
+def _derived(message: _Message, limits: Limits, budget: _Budget, depth: int) -> Iterator[Attachment]:
     for file in message.files:
         if file.message and depth < _MAXIMUM_DEPTH:
-            yield from _derived(_read(file.message), limits, depth + 1)
+            yield from _derived(_read(file.message, budget), limits, budget, depth + 1)
         else:
             yield _file(file, limits)
     yield from _bodies(message, limits)
@@ -242,8 +252,15 @@ def _bodies(message: _Message, limits: Limits) -> Iterator[Attachment]:
         yield Attachment("message.html", "text/html", message.html, derived=True)
     if message.text.strip():
         yield Attachment("message.txt", "text/plain", message.text.encode("utf-8", "replace"), derived=True)
-    if message.rtf and (rtf := decompress_rtf(message.rtf, limits.rtf_octets)):
-        yield Attachment("message.rtf", "application/rtf", rtf, derived=True)
+    if message.rtf:
+        yield Attachment("message.rtf", "application/rtf", message.rtf, derived=True)
+
+
+def _html_of(message: _Message) -> str:
+    """The HTML body; Outlook may keep it inside its RTF, which then holds nothing else."""
+    if message.html:
+        return message.html.decode("utf-8", "replace")
+    return rtf_to_html(message.rtf) or ""
 
 
 def _text_of(message: _Message, html: str | None, limits: Limits) -> str:
@@ -251,4 +268,4 @@ def _text_of(message: _Message, html: str | None, limits: Limits) -> str:
         return message.text[: limits.text_characters]
     if html is not None:
         return html_to_text(html).text
-    return pg_text(rtf_to_text(decompress_rtf(message.rtf, limits.rtf_octets)))
+    return pg_text(rtf_to_text(message.rtf))

@@ -150,6 +150,11 @@ def mapi(*properties: tuple[int, bytes]) -> bytes:
     return struct.pack("<I", len(properties)) + body
 
 
+def uncompressed(rtf: bytes) -> bytes:
+    """Rich text in the container for compressed one, as it is (MS-OXRTFCP, section 2.1.3.2)."""
+    return struct.pack("<IIII", len(rtf) + 12, len(rtf), 0x414C454D, 0) + rtf
+
+
 def winmail(*attributes: bytes) -> bytes:
     stream = b"\x78\x9f\x3e\x22\x01\x00" + b"".join(attributes)
     return multipart(part(stream, "application/ms-tnef; name=winmail.dat", encoding="base64"))
@@ -162,7 +167,6 @@ FILE = (
     + tnef_attribute(2, 0x00069005, mapi((0x3707001F, "Blåbär.pdf\x00".encode("utf-16-le"))))
 )
 RICH_TEXT = rb"{\rtf1\ansi Hej \'e5\'e4\'f6\par d\u229?r}"
-UNCOMPRESSED = struct.pack("<IIII", len(RICH_TEXT) + 12, len(RICH_TEXT), 0x414C454D, 0) + RICH_TEXT
 
 
 def test_files_in_winmail_dat_stand_beside_the_original() -> None:
@@ -184,7 +188,7 @@ def test_an_html_body_in_winmail_dat_is_displayed() -> None:
 
 
 def test_a_rich_text_body_in_winmail_dat_gives_text() -> None:
-    read = read_mail(winmail(tnef_attribute(1, 0x00069003, mapi((0x10090102, UNCOMPRESSED)))))
+    read = read_mail(winmail(tnef_attribute(1, 0x00069003, mapi((0x10090102, uncompressed(RICH_TEXT))))))
     assert read.text == "Hej åäö\ndår"
     assert [one.name for one in read.attachments] == ["winmail.dat", "message.rtf"]
 

@@ -114,6 +114,10 @@ BOMBS = {
     "two million braces": tnef_with_rtf(
         struct.pack("<IIII", 0, 2 * MEGABYTE, 0x414C454D, 0) + b"{\\rtf" + b"{" * 2_000_000
     ),
+    "100,000 tags in rich text": tnef_with_rtf(
+        struct.pack("<IIII", 0, 2 * MEGABYTE, 0x414C454D, 0) + b"{\\rtf1\\fromhtml1" + b"{\\*\\htmltag <b>}" * 100_000
+    ),
+    "100,000 files in the text": mail(b"begin 644 a\n#86)C\n`\nend\n" * 100_000),
     "a charset that runs code": mail(b"hej", b"Content-Type: text/plain; charset=zlib_codec"),
     "nothing": b"",
 }

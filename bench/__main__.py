@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-BENCHMARKS = ("reading", "ingest", "filing", "outbox", "dns")
+BENCHMARKS = ("reading", "ingest", "outbox", "dns")
 
 
 def main(names: list[str]) -> int:

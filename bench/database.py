@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import psycopg2
 import psycopg2.extensions
@@ -29,6 +30,7 @@ class Database:
         self._instance = embedded.instance(CHECKOUT, name)
         self._service = self._instance.postgres_service()
         self._process: subprocess.Popen[bytes] | None = None
+        self._asking: psycopg2.extensions.connection | None = None
         self.url = paths.database_url(CHECKOUT, name)
 
     @property
@@ -72,6 +74,16 @@ class Database:
     def connect(self) -> psycopg2.extensions.connection:
         """A connection as the application's role."""
         return psycopg2.connect(host=str(self._instance.sockets), user=paths.ROLE, dbname=paths.DATABASE)
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        """The result of a query that sees the queues of all organizations, over one connection that is kept."""
+        if self._asking is None:
+            self._asking = self.connect()
+            self._asking.autocommit = True
+        with self._asking.cursor() as cursor:
+            cursor.execute("SELECT set_config('app.queue', 'on', false)")
+            cursor.execute(sql)
+            return list(cursor.fetchall())
 
     def environment(self, **more: str) -> dict[str, str]:
         """The environment of the application's processes."""

@@ -1,128 +1,114 @@
-"""`python -m bench.filing`: from the spool to visible in the inbox: messages a second, and CPU per message by stage.
-
-Every second message answers an earlier one. Times vary with the neighbours of a machine; CPU time is what to compare.
-"""
+"""The filing worker in `bench.ingest`: held while mail is accepted, then let go until everything is visible."""
 
 from __future__ import annotations
 
-import argparse
+import os
+import signal
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-from bench import helpdesk, processes
-from bench.answers import threaded_set
-from bench.database import Database, database
+from bench import processes
+from bench.database import Database
 
-AIM_MS = 8.0
-AIM_RATIO = 4.0
-_WAITING = "SELECT 1 FROM forwarding_delivery WHERE state = 'accepted' LIMIT 1"
+_SETTLE_SECONDS = 5.0
+_LOOK_SECONDS = 0.03
+_GIVE_UP_SECONDS = 600.0
 # Mail of one benchmark is a storm by design.
-OPENED = {"FILING_STORM_OF_SENDER": "1000000000", "FILING_STORM_OF_SUBJECT": "1000000000"}
+_OPENED = {"FILING_STORM_OF_SENDER": "1000000000", "FILING_STORM_OF_SUBJECT": "1000000000"}
+_STATES = "SELECT state, count(*) FROM forwarding_delivery GROUP BY state"
+_WAITING = "SELECT 1 FROM forwarding_delivery WHERE state = 'accepted' LIMIT 1"
+_UNPROVED = "SELECT 1 FROM forwarding_delivery WHERE verify_at <= now() + interval '30 seconds' LIMIT 1"
+_ANSWERS = """
+    SELECT set_config('app.organization_id', min(organization_id)::text, false) FROM forwarding_delivery;
+    SELECT count(*), count(*) FILTER (WHERE answer.conversation_id = asked.conversation_id)
+    FROM conversations_message AS answer
+    JOIN conversations_message AS asked ON asked.message_id = answer.in_reply_to[1]
+"""
 
 
 @dataclass(frozen=True)
-class Round:
-    """One emptying of the spool: seconds on the clock and of CPU, each for all messages."""
+class Filed:
+    """One emptying of the spool. Seconds on the clock until all is visible, and CPU milliseconds per message by part.
+
+    `afterwards_ms`: what the proof of the authors costs, which nobody waits for.
+    """
 
     messages: int
     elapsed: float
-    reading: float
-    filing: float
-    database: float
+    cpu_ms: dict[str, float]
+    afterwards_ms: float
 
     @property
-    def cpu_ms(self) -> float:
-        """All CPU per message, milliseconds."""
-        return 1000 * (self.reading + self.filing + self.database) / self.messages
+    def per_second(self) -> float:
+        """Messages a second."""
+        return self.messages / self.elapsed
 
 
-def main() -> None:
-    """Run the rounds and print the table."""
-    parser = argparse.ArgumentParser(prog="python -m bench.filing", description=__doc__)
-    parser.add_argument("--messages", type=int, default=1_000)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--without-helpdesk", action="store_true", help="do not compare with django-helpdesk")
-    options = parser.parse_args()
-    compared = not options.without_helpdesk and helpdesk.installed()
-    messages = threaded_set(options.messages) if compared else []
-    with database("bench-filing") as base:
-        _empty(base)
-        rounds = [
-            (_round(base, options.messages, number), helpdesk.file(base, messages) if compared else None)
-            for number in range(options.rounds)
-        ]
-    for ours, theirs in rounds:
-        _print(ours, theirs)
-    if not compared:
-        print("django-helpdesk: skipped, it could not be installed or was not wanted")
+class Worker:
+    """`manage.py file_mail`, stopped and continued by signals."""
+
+    def __init__(self, base: Database, process: subprocess.Popen[str]) -> None:
+        self.base = base
+        self.pid = process.pid
+        self._send(signal.SIGSTOP)
+
+    def file(self) -> Filed:
+        """Let it file all that waits, and prove the authors; then hold it again."""
+        [(waiting,)] = self.base.rows("SELECT count(*) FROM forwarding_delivery WHERE state = 'accepted'")
+        before, began = self._spent(), time.perf_counter()
+        self._send(signal.SIGCONT)
+        self._until_nothing(_WAITING)
+        elapsed, visible = time.perf_counter() - began, self._spent()
+        self._until_nothing(_UNPROVED)
+        proved = self._spent()
+        self._send(signal.SIGSTOP)
+        cpu = {part: 1000 * (visible[part] - before[part]) / waiting for part in before}
+        return Filed(waiting, elapsed, cpu, 1000 * (sum(proved.values()) - sum(visible.values())) / waiting)
+
+    def states(self) -> dict[str, int]:
+        """How many deliveries are in which state."""
+        return dict(self.base.rows(_STATES))
+
+    def answers(self) -> tuple[int, int]:
+        """How many answers there are, and how many of them are in the conversation of what they answer."""
+        [(count, right)] = self.base.rows(_ANSWERS)
+        return count, right
+
+    def megabytes(self) -> float:
+        """The most memory that the worker or its reading child had."""
+        return processes.peak_megabytes(self.pid)
+
+    def _spent(self) -> dict[str, float]:
+        """CPU seconds so far. What a reading child used that has ended counts for the worker."""
+        reading = sum(processes.cpu_seconds(child) for child in processes.children(self.pid))
+        return {
+            "reading": reading,
+            "filing": processes.cpu_seconds(self.pid) - reading,
+            "database": processes.cpu_seconds(self.base.pid),
+        }
+
+    def _until_nothing(self, sql: str) -> None:
+        deadline = time.monotonic() + _GIVE_UP_SECONDS
+        while self.base.rows(sql):
+            if time.monotonic() > deadline:
+                raise TimeoutError("not everything was filed")
+            time.sleep(_LOOK_SECONDS)
+
+    def _send(self, number: signal.Signals) -> None:
+        os.kill(self.pid, number)
 
 
-def _print(ours: Round, theirs: helpdesk.Filed | None) -> None:
-    reading, filing, rows = (1000 * part / ours.messages for part in (ours.reading, ours.filing, ours.database))
-    print(
-        f"KundoMail {ours.messages / ours.elapsed:5.0f} messages/s visible; CPU per message: reading {reading:.2f} ms, "
-        f"filing {filing:.2f} ms, database {rows:.2f} ms, together {ours.cpu_ms:.2f} ms (aim {AIM_MS:g})"
-    )
-    if theirs is None:
-        return
-    cpu = 1000 * (theirs.application + theirs.database) / theirs.messages
-    faster = (ours.messages / ours.elapsed) / (theirs.messages / theirs.elapsed)
-    print(
-        f"django-helpdesk {theirs.messages / theirs.elapsed:5.0f} messages/s ({theirs.messages} it could read), {cpu:.2f} ms; "
-        f"we file {faster:.1f} x as many a second (aim {AIM_RATIO:g}) for {cpu / ours.cpu_ms:.1f} x less CPU"
-    )
-
-
-def _round(base: Database, count: int, number: int) -> Round:
-    """Fill the spool, hold it back until a worker has started, let go, and measure until all is filed."""
-    _run(base, "shell", "--no-imports", "-c", f"from bench.spooling import fill; fill({count}, {number * count})")
-    _rows(base, "UPDATE forwarding_delivery SET next_attempt_at = now() + interval '1 day' WHERE state = 'accepted'")
-    worker = base.manage("file_mail", **OPENED)
+@contextmanager
+def filing(base: Database) -> Iterator[Worker]:
+    """Run the worker, held."""
+    process = base.manage("file_mail", **_OPENED)
     try:
-        time.sleep(4)
-        before = _spent(base, worker)
-        began = time.perf_counter()
-        _rows(base, "UPDATE forwarding_delivery SET next_attempt_at = now() WHERE state = 'accepted'")
-        while _rows(base, _WAITING):
-            time.sleep(0.05)
-        elapsed = time.perf_counter() - began
-        after = _spent(base, worker)
+        time.sleep(_SETTLE_SECONDS)
+        yield Worker(base, process)
     finally:
-        worker.terminate()
-        worker.wait(60)
-    return Round(count, elapsed, *(end - start for start, end in zip(before, after, strict=True)))
-
-
-def _spent(base: Database, worker: subprocess.Popen[str]) -> tuple[float, float, float]:
-    """CPU seconds so far of the reading child, the worker itself, and the database."""
-    reading = sum(processes.cpu_seconds(child) for child in processes.children(worker.pid))
-    return reading, processes.cpu_seconds(worker.pid) - reading, processes.cpu_seconds(base.pid)
-
-
-def _rows(base: Database, sql: str) -> list[tuple[object, ...]]:
-    connection = base.connect()
-    with connection, connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('app.queue', 'on', true)")
-        cursor.execute(sql)
-        rows = cursor.fetchall() if cursor.description else []
-    connection.close()
-    return rows
-
-
-def _empty(base: Database) -> None:
-    connection = base.connect()
-    with connection, connection.cursor() as cursor:
-        cursor.execute(
-            "TRUNCATE forwarding_delivery, forwarding_rawmail, conversations_conversation, conversations_contact CASCADE"
-        )
-    connection.close()
-
-
-def _run(base: Database, *arguments: str) -> None:
-    if base.manage(*arguments).wait() != 0:
-        raise RuntimeError(f"manage.py {arguments[0]} failed")
-
-
-if __name__ == "__main__":
-    main()
+        process.send_signal(signal.SIGCONT)
+        process.terminate()
+        process.wait(60)

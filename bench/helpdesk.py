@@ -31,6 +31,16 @@ class Filed:
     application: float
     database: float
 
+    @property
+    def per_second(self) -> float:
+        """Messages a second."""
+        return self.messages / self.elapsed
+
+    @property
+    def cpu_ms(self) -> float:
+        """All CPU per message, milliseconds."""
+        return 1000 * (self.application + self.database) / self.messages
+
 
 def installed() -> bool:
     """Whether its environment is there, made now if it can be."""
@@ -44,23 +54,34 @@ def installed() -> bool:
         return False
 
 
-def file(base: Database, messages: Sequence[bytes]) -> Filed:
-    """File the messages that it can read: one that is not UTF-8 stops it."""
-    address = urlsplit(base.url)
-    _recreate_database(base)
-    with tempfile.TemporaryDirectory(prefix="bench-helpdesk-") as folder:
-        for number, raw in enumerate(messages):
-            if _is_utf8(raw):
-                (Path(folder) / f"{number:06}").write_bytes(raw)
+class Helpdesk:
+    """An installation with an empty database beside the benchmark's, and one queue."""
+
+    def __init__(self, base: Database) -> None:
+        self._base = base
+        address = urlsplit(base.url)
+        self._place = [parse_qs(address.query)["host"][0], address.username or ""]
+        _recreate_database(base)
+        with tempfile.TemporaryDirectory(prefix="bench-helpdesk-") as folder:
+            self._run(folder, "prepare")
+
+    def file(self, messages: Sequence[bytes]) -> Filed:
+        """File the messages that it can read: one that is not UTF-8 stops it."""
+        with tempfile.TemporaryDirectory(prefix="bench-helpdesk-") as folder:
+            for number, raw in enumerate(messages):
+                if _is_utf8(raw):
+                    (Path(folder) / f"{number:06}").write_bytes(raw)
+            before = processes.cpu_seconds(self._base.pid)
+            printed = self._run(folder, "file")
+            database = processes.cpu_seconds(self._base.pid) - before
+        figures = json.loads(printed.splitlines()[-1])
+        return Filed(figures["messages"], figures["elapsed"], figures["cpu"], database)
+
+    def _run(self, folder: str, step: str) -> str:
         # -P: its own `helpdesk` is meant, not this file.
         worker = [PLACE / "bin" / "python", "-P", Path(__file__).with_name("helpdesk_worker.py"), folder]
-        place = [parse_qs(address.query)["host"][0], address.username or ""]
-        subprocess.run([*worker, *place, "prepare"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
-        before = processes.cpu_seconds(base.pid)
-        done = subprocess.run([*worker, *place, "file"], capture_output=True, text=True, check=True)
-        database = processes.cpu_seconds(base.pid) - before
-    figures = json.loads(done.stdout.splitlines()[-1])
-    return Filed(figures["messages"], figures["elapsed"], figures["cpu"], database)
+        done = subprocess.run([*worker, *self._place, step], capture_output=True, text=True, check=True)
+        return done.stdout
 
 
 def _recreate_database(base: Database) -> None:

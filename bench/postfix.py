@@ -9,6 +9,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 _MAIN = """
@@ -45,14 +46,22 @@ postlog unix-dgram n - n - 1 postlogd
 """
 
 
+@dataclass(frozen=True)
+class Postfix:
+    """A running instance: its port, and the process id of its master."""
+
+    port: int
+    pid: int
+
+
 def is_installed() -> bool:
     """Postfix starts only as root."""
     return shutil.which("postfix") is not None and os.getuid() == 0
 
 
 @contextmanager
-def accepting(directory: Path) -> Iterator[int]:
-    """Run it below `directory`; yields its port."""
+def accepting(directory: Path) -> Iterator[Postfix]:
+    """Run it below `directory`."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -65,7 +74,7 @@ def accepting(directory: Path) -> Iterator[int]:
     _postfix(configuration, "start")
     try:
         _until_listening(port)
-        yield port
+        yield Postfix(port, int((directory / "queue" / "pid" / "master.pid").read_text()))
     finally:
         _postfix(configuration, "stop")
 

@@ -153,6 +153,12 @@ async def _egress(check: Prepared, survey: Survey, limits: SurveySettings, trans
     return {ip: spf_probe.evaluate(answers, ip=ip, **sent)[0] or "temperror" for ip in ips}
 
 
+def _mail_hosts(survey: Survey) -> list[str] | None:
+    """Where mail to the domain itself goes; None when no nameserver told."""
+    told = [reply for reply in survey.asked(survey.domain, "MX").values() if reply.outcome.definite]
+    return sorted({record.target for reply in told for record in reply.of_type("MX")}) if told else None
+
+
 def _keep(checked: Checked) -> None:
     due = checked.prepared.due
     with scope.organization(due.organization_id):
@@ -162,7 +168,13 @@ def _keep(checked: Checked) -> None:
         if claim is None:
             return
         names = [server.name for server in checked.survey.cut.servers]
-        claims.record_check(claim, checked.verdicts, nameservers=sorted(set(names)), now=timezone.now())
+        claims.record_check(
+            claim,
+            checked.verdicts,
+            nameservers=sorted(set(names)),
+            mail_hosts=_mail_hosts(checked.survey),
+            now=timezone.now(),
+        )
         if claim.state == SenderDomain.State.READY:
             approvals.consent_for(claim, timezone.now())  # ask the others as soon as control is shown
         activation.finish_requested(claim, checked.survey, checked.egress)

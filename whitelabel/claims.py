@@ -7,6 +7,9 @@ States (SenderDomain.State)
        └─ stopped after 14 days without success; opening the page restarts      ▼
                                                   suspended ◀──72 hours── degraded ──right again──▶ active
     lapsed: the domain itself is gone; a new claim is needed
+
+What was wrong while the domain was in use is trusted again only after it has been right for SENDER_MENDED_MINUTES: until then
+the claim stays degraded or suspended and mail goes on leaving the safe way (`distrusted` of a verdict).
 """
 
 from __future__ import annotations
@@ -25,10 +28,10 @@ from django.utils.translation import gettext as _
 
 from organizations import wakeups
 from organizations.models import User, record
-from whitelabel import domain_rules, keys, notices, rotation, schedule
+from whitelabel import domain_rules, identity, keys, notices, rotation, schedule
 from whitelabel.diagnosis.values import Finding, Verdict
 from whitelabel.models import DkimKey, SenderAddress, SenderDomain
-from whitelabel.readiness import is_agreed, is_ready, longest_wait
+from whitelabel.readiness import RIGHT, is_agreed, is_ready, longest_wait
 from whitelabel.records import ClaimFacts, ExpectedRecord, expected_records
 from whitelabel.survey.zone import registrable_domain
 
@@ -37,7 +40,6 @@ State = SenderDomain.State
 TOKEN_OCTETS = 16
 IN_USE = (State.ACTIVE, State.DEGRADED)
 LAPSED_CODES = frozenset({"zone_gone"})
-DMARC_STRICTER = ("dmarc_strict", "dmarc_psd")
 # States that the admins are told of by mail; see `notices`.
 TOLD_STATES = {State.READY: "ready", State.SUSPENDED: "suspended", State.STOPPED: "stopped", State.LAPSED: "lapsed"}
 EXACT_DOMAIN_CODES = frozenset({"dmarc_strict", "dmarc_fragile", "dmarc_psd"})
@@ -116,19 +118,32 @@ def history(claim: SenderDomain) -> dict[str, str]:
 
 def needs_exact_domain(claim: SenderDomain) -> bool:
     """Whether the last check found that the domain's DMARC policy rejects a signature of the subdomain."""
-    return any(
-        (v["code"] in EXACT_DOMAIN_CODES and v["state"] == "red") or v["key"].startswith("exact-")
-        for v in claim.verdicts
-    )
+    return any(_is_refused(v) or v["key"].startswith("exact-") for v in claim.verdicts)
+
+
+def _is_refused(verdict: dict[str, Any]) -> bool:
+    """Whether the domain's DMARC policy makes receivers refuse mail as it is signed now."""
+    return verdict["code"] in EXACT_DOMAIN_CODES and verdict["state"] == "red"
 
 
 def record_check(
-    claim: SenderDomain, verdicts: Sequence[Verdict], *, nameservers: Sequence[str], now: datetime
+    claim: SenderDomain,
+    verdicts: Sequence[Verdict],
+    *,
+    nameservers: Sequence[str],
+    mail_hosts: Sequence[str] | None = None,
+    now: datetime,
 ) -> SenderDomain:
-    """Store what a check found and move the claim's state. `claim` is locked and still the check's own."""
+    """Store what a check found and move the claim's state. `claim` is locked and still the check's own.
+
+    `mail_hosts` are the MX targets of the domain itself; None when nobody told.
+    """
     before, bad_before = claim.state, claim.bad_since
     previous = {v["key"]: v for v in claim.verdicts}
-    claim.verdicts = [_stored(verdict, previous.get(verdict.record.key), now) for verdict in verdicts]
+    used = claim.state in (*IN_USE, State.SUSPENDED)
+    claim.verdicts = [_stored(v, previous.get(v.record.key), now, in_use=used) for v in verdicts]
+    weekly = _note_unclear(claim, now)
+    moved = _note_mail_hosts(claim, mail_hosts)
     nameservers_before, claim.nameservers = claim.nameservers, list(nameservers) or claim.nameservers
     claim.checked_at = now
     if any(verdict.record.required and verdict.state.right for verdict in verdicts):
@@ -147,6 +162,10 @@ def record_check(
         record("sender_domain.state", claim, before=before, after=claim.state, codes=codes)
     for what in _news(claim, before, was_bad=bad_before is not None, previous=previous):
         notices.tell_admins(claim, what)
+    if weekly:
+        notices.tell_admins(claim, "unclear")
+    if moved:
+        notices.tell_admins(claim, "mail_hosts", **moved)
     announce(claim)
     return claim
 
@@ -157,7 +176,7 @@ def lapse(claim: SenderDomain, now: datetime) -> None:
     claim.state = State.LAPSED
     claim.former_tokens = [*claim.former_tokens, [claim.token, timezone.localtime(now).isoformat()]]
     claim.token = new_token()
-    claim.ready_since = claim.bad_since = None
+    claim.ready_since = claim.bad_since = claim.unclear_since = None
     claim.rotation_selector = claim.previous_selector = ""
     claim.rotation_seen_at = claim.rotation_due_at = None
     keys.retire(claim, now=now)
@@ -247,9 +266,11 @@ def _news(claim: SenderDomain, before: str, *, was_bad: bool, previous: dict[str
     if claim.state != before and claim.state in TOLD_STATES:
         yield TOLD_STATES[State(claim.state)]
     if before in IN_USE and claim.state in IN_USE and (claim.bad_since is not None) != was_bad:
-        yield "restored" if was_bad else "broken"
-    strict = any(v["code"] in DMARC_STRICTER for v in claim.verdicts)
-    if strict and not any(v["code"] in DMARC_STRICTER for v in previous.values()) and claim.state in IN_USE:
+        yield "restored" if was_bad else "broken" if identity.trusted_key(claim) is None else "weakened"
+    elif before == State.SUSPENDED and claim.state == State.ACTIVE:
+        yield "restored"
+    refused = any(_is_refused(verdict) for verdict in claim.verdicts)
+    if refused and not any(_is_refused(verdict) for verdict in previous.values()) and claim.state in IN_USE:
         yield "dmarc"
 
 
@@ -261,8 +282,8 @@ def _move(claim: SenderDomain, verdicts: Sequence[Verdict], nameservers_before: 
         _guard(claim, verdicts, is_ready(claim.verdicts), now)
     elif claim.state in (State.PENDING, State.READY, State.STOPPED):
         claim.state = State.READY if is_agreed(claim) else State.PENDING
-    elif claim.state == State.SUSPENDED and is_agreed(claim):
-        claim.state = State.ACTIVE
+    elif claim.state == State.SUSPENDED and is_agreed(claim) and not _is_mending(claim):
+        claim.state, claim.bad_since = State.ACTIVE, None
 
 
 def _is_lost(verdicts: Sequence[Verdict], before: Sequence[str], after: Sequence[str]) -> bool:
@@ -285,8 +306,9 @@ def _guard(claim: SenderDomain, verdicts: Sequence[Verdict], ready: bool, now: d
     """After activation only what the customer's own servers clearly say counts, and only when they say it twice."""
     bad = any(v.record.required and v.definite_bad and not rotation.is_awaited(claim, v.record.key) for v in verdicts)
     if not bad:
-        claim.bad_since = None
-        claim.state = State.ACTIVE if ready else claim.state
+        if not _is_mending(claim):
+            claim.bad_since = None
+            claim.state = State.ACTIVE if ready else claim.state
         return
     claim.bad_since = claim.bad_since or now
     lasted = now - claim.bad_since
@@ -297,18 +319,59 @@ def _guard(claim: SenderDomain, verdicts: Sequence[Verdict], ready: bool, now: d
         claim.state = State.DEGRADED
 
 
+def _is_mending(claim: SenderDomain) -> bool:
+    """Whether a record that mail needs was wrong and has not been right for long enough."""
+    return any(v["required"] and v["distrusted"] and not rotation.is_awaited(claim, v["key"]) for v in claim.verdicts)
+
+
+def _note_unclear(claim: SenderDomain, now: datetime) -> bool:
+    """Records that are neither right nor clearly wrong change nothing. True once, when that has lasted SENDER_UNCLEAR_DAYS."""
+    required = [verdict for verdict in claim.verdicts if verdict["required"]]
+    unclear = any(v["state"] not in RIGHT for v in required) and not any(v["definite_bad"] for v in required)
+    if claim.state not in IN_USE or not unclear:
+        claim.unclear_since = None
+        return False
+    claim.unclear_since = claim.unclear_since or now
+    due = claim.unclear_since + timedelta(days=settings.SENDER_UNCLEAR_DAYS)
+    return claim.checked_at is not None and claim.checked_at < due <= now
+
+
+def _note_mail_hosts(claim: SenderDomain, found: Sequence[str] | None) -> dict[str, str]:
+    """The servers before and after, when mail to the domain goes to quite other ones: what forwards it to us may be left
+    behind. Empty otherwise."""
+    if found is None or claim.state not in (*IN_USE, State.SUSPENDED):
+        return {}
+    before, claim.mail_hosts = claim.mail_hosts, sorted(found)
+    if not before or set(before) & set(found):
+        return {}
+    return {"before": ", ".join(before), "after": ", ".join(claim.mail_hosts) or "-"}
+
+
 def _is_rejected(claim: SenderDomain, verdicts: Sequence[Verdict]) -> bool:
     """Whether neither the signature nor SPF can carry mail: receivers with a DMARC policy would refuse it now."""
     bad = {verdict.record.key for verdict in verdicts if verdict.definite_bad}
     return {"spf", f"dkim-{claim.active_selector}"} <= bad
 
 
-def _stored(verdict: Verdict, previous: dict[str, Any] | None, now: datetime) -> dict[str, Any]:
-    """A verdict as the row keeps it; `since` is when its state was first seen."""
+def _stored(verdict: Verdict, previous: dict[str, Any] | None, now: datetime, *, in_use: bool) -> dict[str, Any]:
+    """A verdict as the row keeps it; `since` is when its state was first seen, `was_right` whether that value ever was right.
+
+    `distrusted` says that mail must not rest on the record: it is wrong, or was wrong while the domain was in use and has
+    not been right for long enough. Of DMARC: the policy makes receivers refuse the mail.
+    """
     stored = verdict.as_json()
     del stored["message"]  # rendered in the reader's language when shown
     for detail in stored["details"]:
         del detail["message"]
     same = previous is not None and previous["state"] == stored["state"]
     stored["since"] = previous["since"] if same and previous else now.isoformat()
+    stored["was_right"] = verdict.state.right or bool(
+        previous and previous.get("was_right") and previous["expected"] == stored["expected"]
+    )
+    refused = verdict.record.kind == "dmarc" and verdict.state.value == "red"
+    mended_from = datetime.fromisoformat(stored["since"]) + timedelta(minutes=settings.SENDER_MENDED_MINUTES)
+    mending = bool(in_use and previous and previous.get("distrusted")) and not (
+        verdict.state.right and mended_from <= now
+    )
+    stored["distrusted"] = verdict.definite_bad or refused or mending
     return stored

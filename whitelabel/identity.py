@@ -2,11 +2,13 @@
 
 In order of preference (the first that holds is taken):
 
-    own address, return path below its domain    the address is activated, DKIM and return path of its claim are right
+    own address, return path below its domain    the address is activated, DKIM and return path of its claim are right, and
+                                                 its DMARC policy does not make receivers refuse the mail
     own address, return path of the service      the same, but SPF or MX of the claim is wrong: DKIM alone carries DMARC
     service address, answers to the own address  otherwise; never blocked by anybody's DNS
 
-A record counts as wrong only when the customer's own nameservers said so; a question nobody answered changes nothing.
+A record counts as wrong only when the customer's own nameservers said so; a question nobody answered changes nothing. One
+that was wrong is trusted again when it has been right for a while (`distrusted`, see `whitelabel.claims`).
 """
 
 from __future__ import annotations
@@ -67,7 +69,7 @@ def _activated(address: str) -> SenderAddress | None:
 
 def _own(row: SenderAddress, display_name: str) -> Identity | None:
     claim = row.sender_domain
-    signing = signing_key(claim)
+    signing = trusted_key(claim)
     if signing is None:
         return None
     return Identity(
@@ -75,10 +77,17 @@ def _own(row: SenderAddress, display_name: str) -> Identity | None:
         from_name=display_name,
         from_address=row.address,
         reply_to="",
-        return_path_domain=settings.MAIL_DOMAIN if _any_wrong(claim, ("spf", "mx")) else claim.subdomain,
+        return_path_domain=settings.MAIL_DOMAIN if _distrusted(claim, ("spf", "mx")) else claim.subdomain,
         signing=signing,
         sender_address_id=row.pk,
     )
+
+
+def trusted_key(claim: SenderDomain) -> SigningKey | None:
+    """What mail as the own address is signed with now; None when it must leave from the service address."""
+    signing = signing_key(claim)
+    signed_by = "exact" if signing and signing.domain == claim.domain else "dkim"
+    return None if _distrusted(claim, (f"{signed_by}-{claim.active_selector}", "dmarc")) else signing
 
 
 def _service(own_address: str, service_address: str, display_name: str) -> Identity:
@@ -113,6 +122,12 @@ def signing_key(claim: SenderDomain) -> SigningKey | None:
     if not _any_wrong(claim, (f"dkim-{key.selector}",)):
         return SigningKey(claim.subdomain, key.selector, key.private_key)
     return None
+
+
+def _distrusted(claim: SenderDomain, prefixes: tuple[str, ...]) -> bool:
+    """Whether mail must not rest on one of these records now."""
+    mine = (verdict for verdict in claim.verdicts if str(verdict.get("key", "")).startswith(prefixes))
+    return any(verdict.get("distrusted", verdict.get("definite_bad", False)) for verdict in mine)
 
 
 def _any_wrong(claim: SenderDomain, prefixes: Iterable[str]) -> bool:

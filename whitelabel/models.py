@@ -65,7 +65,9 @@ class SenderDomain(TenantModel):
     cache_seconds = models.PositiveIntegerField(
         default=0, help_text="longest time a resolver was seen to remember an old answer since then"
     )
-    bad_since = models.DateTimeField(null=True)
+    bad_since = models.DateTimeField(null=True, help_text="a record is wrong, or was and is not trusted again yet")
+    unclear_since = models.DateTimeField(null=True, help_text="no clear answer about a record of a domain in use since")
+    mail_hosts = models.JSONField(default=list, help_text="MX of the domain itself, as last seen while it is in use")
     check_seq = models.PositiveBigIntegerField(default=0)
     checks_done = models.PositiveIntegerField(default=0)
     check_started_at = models.DateTimeField(null=True)

@@ -20,7 +20,10 @@ from whitelabel.models import SenderDomain
 SUBJECTS: Mapping[str, str] = {
     "ready": gettext_noop("The DNS records for %(domain)s are right"),
     "broken": gettext_noop("A DNS record for %(domain)s is wrong: mail leaves from the service address"),
+    "weakened": gettext_noop("A DNS record for %(domain)s is wrong: mail still leaves as your own address"),
     "restored": gettext_noop("The DNS records for %(domain)s are right again"),
+    "unclear": gettext_noop("The nameservers of %(domain)s have not answered clearly for a week"),
+    "mail_hosts": gettext_noop("Mail to %(domain)s goes to other servers than before"),
     "suspended": gettext_noop("%(domain)s is no longer used as sender"),
     "stopped": gettext_noop("The DNS records for %(domain)s were never finished"),
     "lapsed": gettext_noop("%(domain)s no longer exists in DNS"),
@@ -37,7 +40,20 @@ TEXTS: Mapping[str, str] = {
         "address, with answers to your own address. No mail is stopped, and it goes back by itself when the records are "
         "right again. The page shows which record it is and what to do."
     ),
+    "weakened": gettext_noop(
+        "The domain's own nameservers say that a record is missing or wrong. Mail still leaves as your own address, because its "
+        "signature can be verified; bounces come back to the service meanwhile. The page shows which record it is and what to "
+        "do. Put it right so that it stays like that."
+    ),
     "restored": gettext_noop("New mail leaves as your own address again."),
+    "unclear": gettext_noop(
+        "We cannot see whether all records are still right, so we change nothing: mail leaves as before. Receivers may have "
+        "the same trouble. Let those who manage your DNS look at the page; it shows which nameserver does not answer."
+    ),
+    "mail_hosts": gettext_noop(
+        "The MX records of the domain named %(before)s and now name %(after)s. If you have moved your mail, check that the new "
+        "servers also forward to the service, for each inbox on the domain. Mail that you send is not affected."
+    ),
     "suspended": gettext_noop(
         "The records have been wrong for more than three days. Mail leaves from the service address until they are right."
     ),
@@ -50,8 +66,8 @@ TEXTS: Mapping[str, str] = {
         "records are needed."
     ),
     "dmarc": gettext_noop(
-        "Receivers will reject mail that is not signed with exactly this domain. Two more records are needed; they are on the "
-        "page. Your policy can stay as it is."
+        "Receivers reject mail that is not signed with exactly this domain. New mail therefore leaves from the service address, "
+        "with answers to your own address. Two more records are needed; they are on the page. Your policy can stay as it is."
     ),
     "rotation": gettext_noop(
         "Replace the value of the record with %(selector)s in its name by the new one on the page. The other key stays in use "

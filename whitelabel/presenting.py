@@ -26,6 +26,8 @@ State = SenderDomain.State
 
 # Diagnosis state → one of the five symbols of the interface.
 SYMBOLS = {"green": "right", "green_note": "right", "amber": "waiting", "red": "wrong", "grey": "unasked"}
+# Of a record that was right before these say that it is gone, not that it has not come yet.
+MISSING = ("missing_nx", "missing_type", "missing_value")
 STANDINGS = {
     "right": "right",
     "wrong": "wrong",
@@ -100,7 +102,10 @@ class RecordRow:
 
 @dataclass(frozen=True)
 class RecordsPage:
-    """All rows and the sum of them. `digest` changes exactly when something shown has changed."""
+    """All rows and the sum of them. `digest` changes exactly when something shown has changed.
+
+    `returns_at` is when mail leaves as the own address again although every record is right already.
+    """
 
     claim: SenderDomain
     rows: tuple[RecordRow, ...]
@@ -108,6 +113,7 @@ class RecordsPage:
     required: int
     ready: bool
     waiting: str
+    returns_at: datetime | None
     label_note: str
     rotation: str
     digest: str
@@ -133,9 +139,16 @@ def records_page(claim: SenderDomain) -> RecordsPage:
     remaining = sum(row.symbol != "right" for row in required)
     ready = is_ready(claim.verdicts)
     waiting = _waiting(claim) if ready else ""
+    returns_at = _returns_at(claim) if ready else None
     note, rotation = label_text(claim), rotation_text(claim)
-    digest = _digest(claim, rows, waiting + note + rotation)
-    return RecordsPage(claim, rows, remaining, len(required), ready, waiting, note, rotation, digest)
+    digest = _digest(claim, rows, f"{waiting}{note}{rotation}{returns_at}")
+    return RecordsPage(claim, rows, remaining, len(required), ready, waiting, returns_at, note, rotation, digest)
+
+
+def _returns_at(claim: SenderDomain) -> datetime | None:
+    """When mail rests again on records that were wrong and are right now; None when all are trusted."""
+    mending = [datetime.fromisoformat(v["since"]) for v in claim.verdicts if v.get("distrusted") and v["required"]]
+    return max(mending) + timedelta(minutes=settings.SENDER_MENDED_MINUTES) if mending else None
 
 
 def _waiting(claim: SenderDomain) -> str:
@@ -232,7 +245,8 @@ def event_text(event: Event) -> str:
 
 
 def _row(record: ExpectedRecord, verdict: Mapping[str, Any] | None) -> RecordRow:
-    symbol = SYMBOLS[verdict["state"]] if verdict else "unchecked"
+    gone = bool(verdict and verdict.get("was_right") and verdict["code"] in MISSING)
+    symbol = "wrong" if gone else SYMBOLS[verdict["state"]] if verdict else "unchecked"
     return RecordRow(
         key=record.key,
         type=record.type,
@@ -243,13 +257,21 @@ def _row(record: ExpectedRecord, verdict: Mapping[str, Any] | None) -> RecordRow
         purpose=_(record.purpose),
         required=record.required,
         symbol=symbol,
-        word=_word(verdict["state"] if verdict else ""),
-        sentence=claims.message_of(dict(verdict)) if verdict else "",
+        word=pgettext("record", "Gone") if gone else _word(verdict["state"] if verdict else ""),
+        sentence=_sentence(record, verdict, gone=gone) if verdict else "",
         found=verdict["found"] if verdict and symbol == "wrong" else "",
         details=tuple(claims.message_of(d) for d in verdict["details"] if "params" in d) if verdict else (),
         servers=tuple(_cells(verdict)) if verdict else (),
         since=datetime.fromisoformat(verdict["since"]) if verdict and verdict.get("since") else None,
     )
+
+
+def _sentence(record: ExpectedRecord, verdict: Mapping[str, Any], *, gone: bool) -> str:
+    if gone:
+        return _("The record at %(name)s was right before. Your nameservers do not have it any more.") % {
+            "name": record.name
+        }
+    return claims.message_of(dict(verdict))
 
 
 def _cells(verdict: Mapping[str, Any]) -> Sequence[ServerCell]:

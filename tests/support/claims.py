@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -67,6 +67,13 @@ class Domain:
         """Set columns of the claim, mostly its clocks."""
         with scope.organization(self.town.organization):
             SenderDomain.objects.filter(pk=self.claim_id).update(**fields)
+
+    def minutes_pass(self, minutes: int) -> None:
+        """Move every clock of the claim and of its verdicts back."""
+        claim, by = self.claim, timedelta(minutes=minutes)
+        verdicts = [v | {"since": (datetime.fromisoformat(v["since"]) - by).isoformat()} for v in claim.verdicts]
+        clocks = ("bad_since", "unclear_since", "ready_since", "checked_at")
+        self.age(verdicts=verdicts, **{name: value - by for name in clocks if (value := getattr(claim, name))})
 
     def agree(self) -> SenderDomain:
         """Two rounds, as far apart as they must be."""

@@ -25,8 +25,8 @@ def main_questions(records: Iterable[ExpectedRecord], zone: str) -> tuple[Questi
 
 
 def extra_questions(records: Iterable[ExpectedRecord], domain: str) -> tuple[Question, ...]:
-    """Asked at one address: an alias beside data, a catch-all record, DMARC at the sender subdomain."""
-    questions: list[Question] = []
+    """Asked at one address: an alias beside data, a catch-all record, DMARC at the sender subdomain, where mail goes."""
+    questions = [Question(domain, "MX")]
     for record in records:
         if record.type != "CNAME":
             questions.append(Question(record.name, "CNAME"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
+from dataclasses import replace
 from datetime import timedelta
 
 import dns.nameserver
@@ -19,10 +20,20 @@ from django.utils import timezone
 from conversations import live
 from conversations.models import Conversation, Message
 from forwarding import queue
-from forwarding.authenticity import Examination, Level, Verdict, author_domain, facts_of, judge
+from forwarding.authenticity import (
+    GOOGLE,
+    MICROSOFT,
+    Level,
+    Sealer,
+    Trust,
+    Verdict,
+    author_domain,
+    facts_of,
+    judge,
+)
 from forwarding.models import Delivery
 from forwarding.queue import Claim
-from forwarding.reading import ReadMail, read_headers
+from forwarding.reading import read_headers
 from forwarding.signature_checks import dmarc_policy, examine
 from inboxes.models import Inbox
 from organizations import scope
@@ -47,6 +58,7 @@ class Verifier:
 
     def __init__(self, resolver: dns.resolver.Resolver | None = None) -> None:
         self.resolver = resolver or resolver_from_settings()
+        self.trust = trust_from_settings()
 
     def verify_due(self) -> int:
         """Look at what is due; returns how many deliveries were taken."""
@@ -81,13 +93,12 @@ class Verifier:
     def verdict(self, raw: bytes, peer_ip: str, own_domains: frozenset[str]) -> Verdict:
         """Judge a mail that came from `peer_ip`. The policy of the author's domain is asked only if it matters."""
         mail = read_headers(raw)
-        examination = examine(raw, self.resolver)
-        verdict = _judged(mail, examination, peer_ip, None, own_domains)
+        facts = facts_of(mail, examine(raw, self.resolver), peer_ip=peer_ip, policy=None, own_domains=own_domains)
+        verdict = judge(facts, self.trust)
         if verdict.level is not Level.UNKNOWN:
             return verdict
         domain = author_domain(mail)
-        policy = dmarc_policy(domain, self.resolver) if domain else ""
-        return _judged(mail, examination, peer_ip, policy, own_domains)
+        return judge(replace(facts, policy=dmarc_policy(domain, self.resolver) if domain else ""), self.trust)
 
 
 def resolver_from_settings() -> dns.resolver.Resolver:
@@ -100,10 +111,10 @@ def resolver_from_settings() -> dns.resolver.Resolver:
     return resolver
 
 
-def _judged(
-    mail: ReadMail, examination: Examination, peer_ip: str, policy: str | None, own_domains: frozenset[str]
-) -> Verdict:
-    return judge(facts_of(mail, examination, peer_ip=peer_ip, policy=policy, own_domains=own_domains))
+def trust_from_settings() -> Trust:
+    """Whose word counts: Microsoft's, Google's, and of settings.TRUSTED_SEALERS ("domain=network|network")."""
+    own = (text.partition("=") for text in settings.TRUSTED_SEALERS)
+    return Trust((MICROSOFT, GOOGLE, *(Sealer(domain, tuple(networks.split("|"))) for domain, _, networks in own)))
 
 
 def _own_domains() -> frozenset[str]:

@@ -15,6 +15,8 @@ REQUEST_BODY_OCTETS = ATTACHMENT_UPLOAD_OCTETS + DATA_UPLOAD_MAX_MEMORY_SIZE  # 
 FILING_BATCH = 50  # deliveries claimed at a time
 FILING_BATCH_OCTETS = 8 * 1024 * 1024  # of mail filed in one transaction; a larger mail has one to itself
 FILING_LEASE_SECONDS = 30  # how long a killed worker's mail waits; taking a row twice is harmless
+FILING_PORTION_SECONDS = 1.0  # of reading; then what was read is filed before more is read
+FILING_LANES: int = env.int("FILING_LANES", default=2)  # of new mail in one worker, each with a reading child
 FILING_RETRY_MINUTES = (1, 10, 60)  # then the mail is shown as well as it can be
 # Mail storms (forwarding.storms): mails of one sender, or with one subject, in one inbox within the minutes.
 FILING_STORM_OF_SENDER: int = env.int("FILING_STORM_OF_SENDER", default=20)
@@ -27,3 +29,5 @@ VERIFY_LEASE_SECONDS = 120
 VERIFY_RETRY_MINUTES = (2, 15, 120, 720)  # while a domain cannot be asked; then it stays unknown
 VERIFY_DNS_SECONDS: float = env.float("VERIFY_DNS_SECONDS", default=5.0)  # patience for one name
 VERIFY_DNS_CACHED_NAMES = 10_000
+# "domain=network|network" of customers' own mail gateways: their ARC seals count, beside Microsoft's and Google's.
+TRUSTED_SEALERS: list[str] = env.list("TRUSTED_SEALERS", default=[])

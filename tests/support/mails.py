@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 import smtplib
+import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from email import policy
 from email.message import EmailMessage
+from ipaddress import ip_network
 from typing import Any
 from uuid import uuid4
 
@@ -73,9 +75,12 @@ class Pipeline:
     sent: int = 0
     refused: list[tuple[int, bytes]] = field(default_factory=list)
 
-    def send(self, raw: bytes, *recipients: str, mail_from: str = "barry@example.org") -> None:
-        """Hand over one mail in one session; all recipients must be accepted."""
-        with smtplib.SMTP("127.0.0.1", self.port, timeout=10) as client:
+    def send(self, raw: bytes, *recipients: str, mail_from: str = "barry@example.org", peer_ip: str = "") -> None:
+        """Hand over one mail in one session; all recipients must be accepted.
+
+        `peer_ip`: the peer that a proxy names; a pipeline with `behind_proxy` needs one.
+        """
+        with _Client(peer_ip)("127.0.0.1", self.port, timeout=10) as client:
             refused = client.sendmail(mail_from, list(recipients), raw)
         assert refused == {}
         self.sent += 1
@@ -92,8 +97,21 @@ class Pipeline:
         return deliveries(to)[-1]
 
 
+def _Client(peer_ip: str) -> type[smtplib.SMTP]:
+    """An SMTP client that begins with the PROXY header of a connection from that address, if there is one."""
+
+    class Proxied(smtplib.SMTP):
+        def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+            connected = socket.create_connection((host, port), timeout)
+            family = 6 if ":" in peer_ip else 4
+            connected.sendall(f"PROXY TCP{family} {peer_ip} {'::1' if family == 6 else host} 4711 25\r\n".encode())
+            return connected
+
+    return Proxied if peer_ip else smtplib.SMTP
+
+
 @contextmanager
-def pipeline(operator_key: str = "") -> Iterator[Pipeline]:
+def pipeline(operator_key: str = "", *, behind_proxy: bool = False) -> Iterator[Pipeline]:
     """SMTP on a free port with the real directory and spool, and a reading child."""
     directory = ServiceDirectory(
         mail_domain=settings.MAIL_DOMAIN,
@@ -103,7 +121,8 @@ def pipeline(operator_key: str = "") -> Iterator[Pipeline]:
     )
     spool = DatabaseSpool()
     try:
-        with receiving(directory=directory, spool=spool) as running, Reader() as reader:
+        networks = (ip_network("127.0.0.0/8"),) if behind_proxy else ()
+        with receiving(directory=directory, spool=spool, proxy_networks=networks) as running, Reader() as reader:
             yield Pipeline(running.port, reader)
     finally:
         spool.close()

@@ -114,6 +114,41 @@ def test_a_delay_changes_no_state_of_the_conversation(post: Pipeline, lillestad:
     assert [c.status for c in conversations(lillestad)] == ["done"]
 
 
+@pytest.mark.parametrize("action", ["delivered", "relayed", "expanded"])
+def test_good_news_changes_nothing_and_is_accounted_for(
+    post: Pipeline, lillestad: Town, sent: Message, action: str
+) -> None:
+    finish(lillestad)
+    post.send(bounce(octets_of(sent), action=action, status="2.0.0"), return_path(sent), mail_from="")
+    post.file()
+    assert (last(lillestad).state, last(lillestad).reason) == ("feedback", f"{action} 2.0.0")
+    assert recipient_state(lillestad) == "sent"
+    assert [(c.status, c.message_count) for c in conversations(lillestad)] == [("done", 2)]
+
+
+@pytest.mark.parametrize(("status", "bad"), [("5.1.1", True), ("5.1.2", True), ("5.2.1", True), ("5.2.2", False)])
+def test_only_what_is_said_of_the_address_itself_marks_it(
+    post: Pipeline, lillestad: Town, sent: Message, status: str, bad: bool
+) -> None:
+    post.send(bounce(octets_of(sent), status=status), return_path(sent), mail_from="")
+    post.file()
+    [conversation] = conversations(lillestad)
+    assert (conversation.contact.undeliverable_since is not None) == bad
+    assert conversation.has_failed_delivery
+
+
+def test_a_report_that_names_another_address_marks_the_one_we_wrote_to(
+    post: Pipeline, lillestad: Town, sent: Message
+) -> None:
+    with scope.organization(lillestad.organization):
+        Contact.objects.create(address="other@example.org")
+    post.send(bounce(octets_of(sent), recipient="other@example.org"), return_path(sent), mail_from="")
+    post.file()
+    with scope.organization(lillestad.organization):
+        marked = Contact.objects.filter(undeliverable_since__isnull=False).values_list("address", flat=True)
+        assert list(marked) == [BARRY]
+
+
 def test_a_report_in_words_to_the_return_path_is_understood(post: Pipeline, lillestad: Town, sent: Message) -> None:
     text = (
         "Hi. This is the qmail-send program at example.org.\nI'm afraid I wasn't able to deliver your message to the "

@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 import time_machine
 
-from forwarding.storms import is_calm
+from conversations.models import Message
+from forwarding.storms import StormLimits, is_calm
+from inboxes.creating import create_inbox
+from inboxes.models import Inbox
 from organizations import scope
 from tests.support.builders import Town
 from tests.support.mails import Pipeline, conversations, mail, messages
@@ -21,6 +24,7 @@ JOBB = "jobb.lillestad.se@mail.kundo.se"
 @pytest.fixture(autouse=True)
 def limits(settings: Any) -> None:
     """A fifth of the real ones, for the sake of time."""
+    assert StormLimits.from_settings() == StormLimits(of_sender=20, of_subject=50, minutes=10, calm_minutes=60)
     settings.FILING_STORM_OF_SENDER, settings.FILING_STORM_OF_SUBJECT = 4, 10
 
 
@@ -101,6 +105,34 @@ def test_nothing_is_answered_automatically_until_it_has_been_calm_for_an_hour(po
     with scope.organization(lillestad.organization):
         assert not is_calm(lillestad.inbox, now)
         assert is_calm(lillestad.inbox, now + timedelta(minutes=62))
+
+
+def test_a_storm_stops_confirmations_to_everybody_until_it_is_calm(post: Pipeline, lillestad: Town) -> None:
+    with scope.organization(lillestad.organization):
+        Inbox.objects.filter(pk=lillestad.inbox.pk).update(confirmation="Tack, ditt mail har kommit fram.")
+    now = datetime.now(UTC)
+    for number in range(6):
+        raw = mail(f"Larm {chr(65 + number)}", sender="larm@example.org", Auto_Submitted="auto-generated")
+        post.receive(raw, lillestad.inbox)
+    confirmed = []
+    for minutes, sender in ((0, "asa@example.net"), (59, "bo@example.net"), (62, "cecilia@example.net")):
+        with time_machine.travel(now + timedelta(minutes=minutes), tick=True):
+            post.receive(mail(sender=sender), lillestad.inbox)
+        with scope.organization(lillestad.organization):
+            confirmed.append(Message.objects.filter(mail_class="confirmation").count())
+    assert confirmed == [0, 0, 1]
+
+
+def test_a_storm_in_one_inbox_is_none_in_another(post: Pipeline, lillestad: Town) -> None:
+    with scope.organization(lillestad.organization):
+        info = create_inbox("info@lillestad.se", "Info", actor=lillestad.admin)
+    for number in range(6):
+        post.receive(mail(f"Larm {chr(65 + number)}", sender="larm@example.org"), lillestad.inbox)
+    delivery = post.receive(mail("Larm Z", sender="larm@example.org"), info)
+    assert delivery.message is not None
+    assert (delivery.message.thread_rule, delivery.message.conversation.inbox_id) == ("new", info.pk)
+    with scope.organization(lillestad.organization):
+        assert is_calm(info, datetime.now(UTC))
 
 
 def test_the_next_storm_gets_a_conversation_of_its_own(post: Pipeline, lillestad: Town) -> None:

@@ -3,10 +3,12 @@
 FROM python:3.11-slim-bookworm AS build
 WORKDIR /app
 COPY requirements/ requirements/
+# relay-api: with the clients of mail services, see docs/operations.md.
+ARG REQUIREMENTS=run
 # Three packages come as sources only: what builds them is installed by hash too, and stays in this stage.
 RUN python -m venv /opt/venv \
     && /opt/venv/bin/pip install --no-cache-dir --require-hashes -r requirements/build.txt \
-    && /opt/venv/bin/pip install --no-cache-dir --no-build-isolation --require-hashes -r requirements/run.txt \
+    && /opt/venv/bin/pip install --no-cache-dir --no-build-isolation --require-hashes -r requirements/${REQUIREMENTS}.txt \
     && python -m venv /opt/tools \
     && /opt/tools/bin/pip install --no-cache-dir --require-hashes -r requirements/build.txt \
     && /opt/tools/bin/pip install --no-cache-dir --no-build-isolation --require-hashes -r requirements/local.txt

@@ -49,6 +49,7 @@ lock: dev
 	$(LOCK) pyproject.toml --group local -o requirements/local.txt
 	$(LOCK) pyproject.toml --group local --group dev -o requirements/dev.txt
 	$(LOCK) --group bench -o requirements/bench.txt
+	$(LOCK) pyproject.toml --group relay-api -o requirements/relay-api.txt
 	echo uv | $(LOCK) - -o requirements/uv.txt
 	printf 'setuptools\nwheel\n' | $(LOCK) - -o requirements/build.txt
 

@@ -21,11 +21,12 @@ from django.db import DatabaseError
 from django.utils.module_loading import import_string
 
 from organizations import scope
-from whitelabel import fate, keys, outbox_queue, tokens
+from whitelabel import fate, keys, outbox_queue, relays, tokens
 from whitelabel.breaker import Breaker
 from whitelabel.fate import Told, record_bounce
 from whitelabel.outbox_queue import Claim, Pending, Settled
-from whitelabel.relay import Envelope, Outcome, Relay, RelayAddress, RelayUnavailable, Reply
+from whitelabel.relay import Envelope, Outcome, RelayUnavailable, Reply
+from whitelabel.relays import Carrier
 
 __all__ = ["Courier", "RelayQuestion", "record_bounce"]
 
@@ -59,11 +60,11 @@ class Courier:
 
     def __init__(
         self,
-        relay: Relay | None = None,
+        relay: Carrier | None = None,
         question: RelayQuestion | None = None,
         stopping: Callable[[], bool] = lambda: False,
     ) -> None:
-        self._relay = relay or Relay(RelayAddress.from_settings())
+        self._relay = relay or relays.from_settings()
         self._stopping = stopping
         self._given_question = question
         self._leases: dict[int, float] = {}

@@ -351,9 +351,14 @@ def _status(code: int, text: bytes) -> str:
     return match[1] if match else f"{code // 100}.0.0"
 
 
+def shown(text: str) -> str:
+    """A relay's words as they may be stored and shown: printable, on one line, not too long."""
+    words = "".join(c if c.isprintable() else " " for c in text)
+    return " ".join(words.split())[:MAX_REPLY_CHARACTERS]
+
+
 def _shown(code: int, text: bytes) -> str:
-    words = "".join(c if c.isprintable() else " " for c in text.decode("utf-8", "replace"))
-    return f"{code} {' '.join(words.split())}"[:MAX_REPLY_CHARACTERS]
+    return shown(f"{code} {text.decode('utf-8', 'replace')}")
 
 
 def _text(error: Exception) -> str:

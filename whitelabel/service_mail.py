@@ -21,7 +21,8 @@ from django.utils import timezone
 from organizations import wakeups
 from whitelabel.identity import service_signing
 from whitelabel.models import ServiceMail
-from whitelabel.relay import Outcome, Relay, RelayUnavailable
+from whitelabel.relay import Outcome, RelayUnavailable
+from whitelabel.relays import Carrier
 from whitelabel.signing import sign
 
 log = logging.getLogger(__name__)
@@ -49,7 +50,7 @@ class QueueBackend(BaseEmailBackend):
         return len(email_messages)
 
 
-def send_due(relay: Relay) -> int:
+def send_due(relay: Carrier) -> int:
     """Hand what is due to the relay; returns how many were tried. A relay that is away leaves the rest for later."""
     with transaction.atomic():
         due = ServiceMail.objects.select_for_update(skip_locked=True).filter(next_attempt_at__lte=timezone.now())

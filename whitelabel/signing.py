@@ -16,6 +16,7 @@ from functools import lru_cache
 
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from django.conf import settings
 from dkim.canonicalization import Relaxed
 
 from whitelabel import keys
@@ -55,7 +56,8 @@ def sign(content: bytes, key: SigningKey, *, at: float | None = None) -> bytes:
 def _signed_names(present: list[bytes]) -> list[str]:
     """The h= tag: every field of interest as often as it occurs, and those of OVERSIGNED once more."""
     counts = Counter(name.lower() for name in present)
-    wanted = [(name, counts[name.lower().encode()] + (name in OVERSIGNED)) for name in (*OVERSIGNED, *SIGNED)]
+    names = [name for name in (*OVERSIGNED, *SIGNED) if name not in settings.RELAY_REWRITES]
+    wanted = [(name, counts[name.lower().encode()] + (name in OVERSIGNED)) for name in names]
     return [name for name, count in wanted for _ in range(count)]
 
 

@@ -4,6 +4,8 @@ from kundomail.settings.environment import BASE_DIR, LOCAL, env, local_default
 
 # smtp://host:port, smtp+starttls://user:password@host:587 or smtps://user:password@host:465
 RELAY_URL: str = env.str("RELAY_URL", default=local_default("smtp://127.0.0.1:2526"))
+# Headers that the relay writes anew, so that a signature must not name them.
+RELAY_REWRITES = ("Message-ID", "Date") if RELAY_URL.startswith("anymail+amazon-ses:") else ()
 # File of certificates (PEM) that the relay's own one is checked against; empty = those of the system.
 RELAY_CA_FILE: str = env.str("RELAY_CA_FILE", default="")
 # The name we give in EHLO; empty = MAIL_DOMAIN.

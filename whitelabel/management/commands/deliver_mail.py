@@ -7,9 +7,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from organizations import wakeups, worker
-from whitelabel import service_mail
+from whitelabel import relays, service_mail
 from whitelabel.delivery import Courier
-from whitelabel.relay import Relay, RelayAddress
 
 
 class Command(BaseCommand):
@@ -25,7 +24,7 @@ class Command(BaseCommand):
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
-        relay = Relay(RelayAddress.from_settings())
+        relay = relays.from_settings()
         courier = Courier(relay, stopping=stop.is_set)
 
         def step() -> int:

@@ -168,7 +168,8 @@ def _letter(
 ) -> mime.Letter:
     return mime.Letter(
         sender=Mailbox("", who.from_address),
-        to=(Mailbox(recipient["name"], recipient["address"]),),
+        # Without the name: it is the sender's own words too.
+        to=(Mailbox("", recipient["address"]),),
         subject=subject,
         text=text,
         html=outgoing_html(text, "", "", thread.marker),

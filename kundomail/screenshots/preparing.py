@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kundomail.local.product import Product
 from kundomail.screenshots import states
-from kundomail.screenshots.product import Product
 from kundomail.screenshots.states import Stage
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def _unchecked(product: Product, page: Page) -> None:
 
 
 def _waiting(product: Product, page: Page) -> None:
-    product.start_checking()
+    product.start_later()
     _open(product, page)
     _all(page, "waiting")
 

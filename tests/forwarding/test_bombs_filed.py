@@ -83,8 +83,7 @@ def bombardment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bombardmen
     """All bombs one after the other, each with an ordinary mail behind it in the queue."""
     with product(tmp_path_factory.mktemp("product")) as running:
         running.manage("demo_data")
-        assert running.supervisor is not None
-        done = Bombardment(running, running.supervisor.pid("filing"))
+        done = Bombardment(running, running.pid("filing"))
         for sender, name in SENT.items():
             done.send(f"{sender}@bombs.example", _told_apart(name))
         yield done
@@ -113,8 +112,7 @@ def test_the_mail_behind_a_bomb_is_filed_in_five_seconds_and_what_moving_the_bom
 
 
 def test_the_filing_worker_lives_through_all_of_them(bombardment: Bombardment) -> None:
-    assert bombardment.running.supervisor is not None
-    assert bombardment.running.supervisor.pid("filing") == bombardment.filing_pid
+    assert bombardment.running.pid("filing") == bombardment.filing_pid
 
 
 def test_each_bomb_is_a_message_of_its_own(bombardment: Bombardment) -> None:

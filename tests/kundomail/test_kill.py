@@ -75,8 +75,7 @@ def test_every_accepted_mail_is_in_its_inbox_once_after(victim: str, running: Pr
     killer.join()
     wait_until(lambda: len(filed(running, victim)) >= MAILS, 60, f"{MAILS} mails after {victim} was killed")
     assert sorted(filed(running, victim)) == sorted(wanted)
-    assert running.supervisor is not None
-    wait_until(lambda: running.supervisor.pid(victim) is not None, 60, f"{victim} to be started again")
+    wait_until(lambda: running.pid(victim) is not None, 60, f"{victim} to be started again")
     wait_until(lambda: running.rows(UNFINISHED) == [(0,)], 60, "every delivery to have its final state")
     assert sorted(filed(running, victim)) == sorted(wanted)
 

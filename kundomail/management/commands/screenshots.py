@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +14,24 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from kundomail.local.catalogues import compile_catalogues
 from kundomail.local.errors import LocalError
-from kundomail.screenshots import camera, preparing, product, sheet
+from kundomail.local.product import Product, product
+from kundomail.screenshots import camera, preparing, sheet
 from kundomail.screenshots.states import STATES, Stage, State, Who
 from kundomail.settings.environment import BASE_DIR
 
 PICTURES = BASE_DIR / "docs" / "pictures"
+
+
+WAITING = ("worker", "beat")
+"""What checks DNS: started by preparing.py, so that a page can be seen before the first check."""
+
+
+@contextmanager
+def _own_product() -> Iterator[Product]:
+    with tempfile.TemporaryDirectory(prefix="kundomail-screenshots-") as folder:
+        Path(folder).chmod(0o755)  # The embedded servers may belong to another account.
+        with product(BASE_DIR, Path(folder), demo=True, later=WAITING) as running:
+            yield running
 
 
 class Command(BaseCommand):
@@ -66,12 +82,12 @@ class Command(BaseCommand):
             if options["url"]:
                 self._shoot_all(camera.Camera(browser, options["url"].rstrip("/"), options["to"]), states, options)
             else:
-                with product.running(BASE_DIR) as running:
+                with _own_product() as running:
                     taking = camera.Camera(browser, running.url, options["to"])
                     try:
                         self._walk(taking, running, states, options)
                     finally:
-                        (options["to"] / "product.log").write_text(running.log(), encoding="utf-8")
+                        (options["to"] / "product.log").write_text("\n".join(running.lines), encoding="utf-8")
             if not options["documents"]:
                 for width in options["widths"]:
                     path = sheet.write_sheet(browser, options["to"], [state.name for state in states], width)
@@ -79,9 +95,7 @@ class Command(BaseCommand):
         if self._missing:
             raise CommandError(f"no pictures of {', '.join(self._missing)}")
 
-    def _walk(
-        self, taking: camera.Camera, running: product.Product, states: list[State], options: dict[str, Any]
-    ) -> None:
+    def _walk(self, taking: camera.Camera, running: Product, states: list[State], options: dict[str, Any]) -> None:
         """Go through the stages in their order, as far as a wanted state needs it."""
         stages = list(Stage)
         last = max((stages.index(state.stage) for state in states), default=-1)

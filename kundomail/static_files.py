@@ -1,7 +1,5 @@
 """Static files in production: named by their content, so that browsers may keep them for ever."""
 
-from typing import ClassVar
-
 from django.contrib.staticfiles.apps import StaticFilesConfig
 from servestatic.storage import CompressedManifestStaticFilesStorage
 
@@ -9,7 +7,7 @@ from servestatic.storage import CompressedManifestStaticFilesStorage
 class StaticFiles(StaticFilesConfig):
     """Which files are taken: not htmx's extensions, which nobody here uses and which import a file that does not exist."""
 
-    ignore_patterns: ClassVar[list[str]] = [*StaticFilesConfig.ignore_patterns, "django_htmx/ext/*"]
+    ignore_patterns = [*StaticFilesConfig.ignore_patterns, "django_htmx/ext/*"]
 
 
 class StaticStorage(CompressedManifestStaticFilesStorage):

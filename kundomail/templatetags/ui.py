@@ -170,12 +170,12 @@ def _dress_choices(bound: BoundField) -> None:
 
 @register.simple_tag
 def field(
-    bound: BoundField, *, switch: bool = False, addition: Text = "", class_: str = "", **extra: object
+    bound: BoundField, *, label: Text = "", switch: bool = False, addition: Text = "", class_: str = "", **extra: object
 ) -> SafeString:
     """Render a form field with its label above, help and errors below, all tied together for screen readers.
 
     A checkbox is rendered with its label beside it, or as a switch with `switch=True`. `addition` is fixed text after
-    an input ("@lillestad.se"). `extra` becomes attributes of the control.
+    an input ("@lillestad.se"). `label` takes the place of the form's own. `extra` becomes attributes of the control.
     """
     kind = _widget_kind(bound)
     own = bound.field.widget.attrs.get("class", "")
@@ -185,8 +185,10 @@ def field(
         for name, there in ((f"{bound.auto_id}_help", bound.help_text), (f"{bound.auto_id}_error", bound.errors))
         if there
     )
-    if bound.field.widget.attrs.get("placeholder") == bound.label:  # allauth's fields say everything twice.
-        del bound.field.widget.attrs["placeholder"]
+    if str(bound.field.widget.attrs.get("placeholder", "")).startswith(str(bound.label)):  # allauth says it twice.
+        bound.field.widget.attrs.pop("placeholder", None)
+    if label:
+        bound.label = str(label)
     attrs: dict[str, Any] = {name.rstrip("_").replace("_", "-"): value for name, value in extra.items()}
     attrs |= {"class": f"{css} {class_} {own}".strip(), "aria-describedby": spoken or None}
     attrs |= {"role": "switch"} if switch else {}

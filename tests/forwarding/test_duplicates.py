@@ -100,11 +100,17 @@ def test_without_identifier_equal_mails_are_one_for_a_week(days: float, verdict:
     assert judge(mail(WORDS, header=header), [there], NOW).verdict == verdict
 
 
+def test_with_identifier_equal_mails_are_one_for_ever() -> None:
+    there = known(mail(WORDS), received_at=NOW - timedelta(days=400))
+    assert judge(mail(WORDS), [there], NOW) == Judgement("duplicate", 1)
+
+
 @given(st.integers(0, 7 * 86_400))
 def test_without_identifier_the_names_of_equal_mails_within_a_week_meet(seconds: int) -> None:
     read = mail(WORDS, header=HEADER.replace("Message-ID:", "X-Message-ID:"))
-    stored_under = identifiers(read, "mail.kundo.se", NOW - timedelta(seconds=seconds))[0]
-    assert stored_under in identifiers(read, "mail.kundo.se", NOW)
+    earlier, later = (identifiers(read, "mail.kundo.se", NOW - timedelta(seconds=ago)) for ago in (seconds, 0))
+    assert earlier[0] in later
+    assert later[0] in earlier
 
 
 copies = st.builds(

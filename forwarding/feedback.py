@@ -15,11 +15,12 @@ from forwarding.classifying import MailClass
 from forwarding.duplicates import VARIANT_SIMILARITY, similarity
 from forwarding.incoming import Incoming, Outcome
 from forwarding.models import Delivery
+from inboxes import sample_mail
 from organizations.models import record
 from whitelabel import fate
 from whitelabel.keys import token_keys
 from whitelabel.models import OutboundRecipient
-from whitelabel.tokens import VerpToken, read_loop, read_message_id, read_verp
+from whitelabel.tokens import LoopToken, VerpToken, read_loop, read_message_id, read_verp
 
 LOOP_HEADER = "X-Kundo-Loop"
 DISPLAYED = "displayed"
@@ -51,7 +52,7 @@ def settle(letter: Incoming) -> Outcome | None:
     if letter.mail_class is MailClass.ARF:
         return _complaint(letter)
     sent = _own_copy(letter)
-    return Outcome(Delivery.State.OWN_COPY, sent) if sent else None
+    return Outcome(Delivery.State.OWN_COPY, sent) if sent or _is_test_mail(letter) else None
 
 
 def _bounced(letter: Incoming, bounce: Bounce) -> str:
@@ -111,6 +112,20 @@ def _own_copy(letter: Incoming) -> Message | None:
             if sent and similarity(sent.text, letter.mail.text) >= VARIANT_SIMILARITY:
                 return sent
     return None
+
+
+def _is_test_mail(letter: Incoming) -> bool:
+    """Whether it is a test mail of this very inbox that has come back; then the page of its sender address shows it."""
+    inbox = letter.delivery.inbox
+    tokens = [read_loop(token_keys(), value) for value in letter.mail.all_headers(LOOP_HEADER)]
+    number = LoopToken(letter.delivery.organization_id, sample_mail.LOOP_NUMBER)
+    return (
+        inbox is not None
+        and number in tokens
+        and sample_mail.note_returned(
+            inbox, letter.mail.header("Message-ID").strip(), letter.mail.all_headers("Authentication-Results")
+        )
+    )
 
 
 def _reported(letter: Incoming, original_message_id: str, original_loop: str = "") -> Message | None:

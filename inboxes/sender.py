@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from inboxes.models import Inbox
-from inboxes.sample_mail import send_sample
+from inboxes.sample_mail import latest_sample, send_sample
 from organizations.models import Event
 from organizations.permissions import admin_required
 from organizations.requests import MemberRequest, number_in
@@ -49,7 +49,7 @@ def records(request: MemberRequest, organization_slug: str, inbox: int) -> HttpR
     found, claim = _claimed(inbox)
     schedule.watch(claim)
     context = _context(request, found, claim)
-    if request.GET.get("seen") == context["page"].digest:
+    if request.GET.get("seen") == context["seen"]:
         return HttpResponse(status=204)
     return render(request, "inboxes/sender_live.html", context | {"live": True})
 
@@ -218,14 +218,18 @@ def _context(request: MemberRequest, inbox: Inbox, claim: SenderDomain | None) -
     shared = (
         Inbox.objects.filter(address__endswith=f"@{inbox.domain}").order_by("address").values_list("address", flat=True)
     )
+    page = records_page(claim) if claim else None
+    sample = latest_sample(inbox)
     return {
         "inbox": inbox,
         "service_address": inbox.service_address,
         "claim": claim,
-        "page": records_page(claim) if claim else None,
+        "page": page,
+        "seen": f"{page.digest if page else ''}-{sample.returned_at or sample.sent_at if sample else ''}",
         "sender": own,
         "leaves_as_own": leaves_as_own(inbox),
         "failure": activation.failure_text(own) if own else "",
+        "sample": sample,
         "shared": list(shared),
         "links": links.open_links(claim) if claim else [],
         "asked": [(row, approvals.notice_ends(row)) for row in approvals.open_approvals(claim)] if claim else [],

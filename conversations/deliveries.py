@@ -9,7 +9,9 @@ from django.dispatch import receiver
 from django.utils import timezone
 
 from conversations import live, timeline
-from conversations.models import Contact, Message
+from conversations.models import Contact, Conversation, Message
+from conversations.reachability import missing
+from organizations.models import User, record
 from whitelabel.models import OutboundRecipient
 from whitelabel.signals import DeliveryChange, delivery_changed
 
@@ -26,8 +28,20 @@ def follow(*, changes: Sequence[DeliveryChange], **rest: Any) -> None:
     for mail_id, conversation in conversations.items():
         if mail_id in failed:
             timeline.mark_delivery(conversation, failed=True, reopen=True)
+        elif conversation.has_failed_delivery and not missing(conversation):
+            timeline.mark_delivery(conversation, failed=False, reopen=False)
         else:
             live.announce(conversation, "delivery")
     gone = [change.address.lower() for change in changes if change.hard and change.status in NO_SUCH_ADDRESS]
     if gone:
         Contact.objects.filter(address__in=gone, undeliverable_since=None).update(undeliverable_since=timezone.now())
+
+
+def vouch(conversation: Conversation, *, actor: User) -> None:
+    """A colleague says that the customer's address works after all. Call inside the organization's scope."""
+    contact = conversation.contact
+    if contact is None:
+        return
+    Contact.objects.filter(pk=contact.pk).update(undeliverable_since=None)
+    timeline.mark_delivery(conversation, failed=False, reopen=False)
+    record("contact.vouched", conversation, actor=actor, address=contact.address)

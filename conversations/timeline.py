@@ -21,6 +21,7 @@ from django.utils import timezone
 from conversations import live
 from conversations.indexing import search_vector
 from conversations.models import Attachment, Contact, Conversation, Message
+from conversations.reachability import heard_from
 from inboxes.models import Inbox
 from organizations.models import User, record
 
@@ -38,6 +39,7 @@ RECEIVING_CHANGES = {
     "message_count": "integer",
     "version": "integer",
     "has_attachments": "boolean",
+    "has_failed_delivery": "boolean",
     "waiting_until": "timestamptz",
     "unanswered_since": "timestamptz",
     "last_activity_at": "timestamptz",
@@ -108,6 +110,10 @@ def receive_all(arrivals: Sequence[Arrival]) -> None:
     targets = [saved.get(arrival.conversation.pk, arrival.conversation) for arrival in arrivals]
     for conversation, arrival in zip(targets, arrivals, strict=True):
         _arrive(conversation, arrival)
+    people = zip(targets, arrivals, strict=True)
+    heard_from(
+        (target, arrival.message.from_address) for target, arrival in people if target.pk and arrival.from_person
+    )
     _open(list({id(target): target for target in targets if not target.pk}.values()))
     _update(saved.values())
     _store_all([arrival.message for arrival in arrivals], targets)

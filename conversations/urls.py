@@ -17,6 +17,7 @@ urlpatterns = [
     path("conversations/<int:number>/messages/", conversation.messages, name="messages"),
     path("conversations/<int:number>/assign/", actions.assign, name="assign"),
     path("conversations/<int:number>/status/", actions.status, name="status"),
+    path("conversations/<int:number>/address-works/", actions.address_works, name="address_works"),
     path("conversations/<int:number>/compose/", composing.compose, name="compose"),
     path("conversations/<int:number>/draft/", composing.draft, name="draft"),
     path("conversations/<int:number>/reply/", composing.reply, name="reply"),

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
-from conversations import lists, timeline
+from conversations import deliveries, lists, timeline
 from conversations.forms import StatusForm
 from conversations.models import Conversation
 from conversations.views.workplace import Place, Workplace
@@ -70,6 +70,14 @@ def status(request: HttpRequest, organization_slug: str, number: int) -> HttpRes
     if done and request.htmx:  # type: ignore[attr-defined]  # set by HtmxMiddleware
         return HttpResponse(headers={"HX-Redirect": target})
     return redirect(target)
+
+
+@require_POST
+def address_works(request: HttpRequest, organization_slug: str, number: int) -> HttpResponse:
+    """Take back that mail to the customer's address does not arrive."""
+    user: Any = request.user
+    deliveries.vouch(conversation_or_404(number), actor=user)
+    return redirect(Workplace(request, Place.of(request)).conversation_url(number))
 
 
 @require_POST

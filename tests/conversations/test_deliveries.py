@@ -6,8 +6,10 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
+from django.urls import reverse
+from django.utils import timezone
 
-from conversations import composer
+from conversations import composer, timeline
 from conversations.models import Contact, Conversation, Message
 from organizations import scope
 from tests.support import builders
@@ -88,3 +90,84 @@ def test_the_same_report_twice_reopens_once(town, answered) -> None:
         with scope.organization(town.organization):
             Conversation.objects.filter(pk=answered.conversation_id).update(status="done")
     assert conversation_of(town, answered).status == "done"
+
+
+def bounce(town: builders.Town, message: Message, status: str = "5.1.1") -> None:
+    assert record_bounce(
+        town.organization.pk, mail_id=message.outbound_id, address="barry@example.org", action="failed", status=status
+    )
+
+
+def answer_again(town: builders.Town, message: Message, to: str, replies: dict[str, bytes] | None = None) -> None:
+    """Another answer in the conversation, carried to a relay that says this about each stage."""
+    with scope.organization(town.organization):
+        composer.send(
+            Conversation.objects.get(pk=message.conversation_id),
+            author=town.agent,
+            text="Hej igen!",
+            to=[{"name": "", "address": to}],
+            submission_key=uuid.uuid4(),
+            version=None,
+            include_history=False,
+        )
+    with fake_relay() as relay:
+        relay.answer = lambda stage, line: (replies or {}).get(stage)
+        courier = Courier(relay.client())
+        assert courier.step() == 1
+        courier.close()
+
+
+def marks(town: builders.Town, message: Message) -> tuple[bool, bool]:
+    """Whether the conversation and the contact are marked."""
+    return conversation_of(town, message).has_failed_delivery, contact_is_bad(town)
+
+
+def test_a_later_answer_that_leaves_ends_the_conversations_mark_only(town, answered) -> None:
+    bounce(town, answered)
+    assert marks(town, answered) == (True, True)
+    answer_again(town, answered, "barry.ny@example.org")
+    assert marks(town, answered) == (False, True)
+
+
+def test_an_answer_that_is_refused_or_waits_ends_nothing(town, answered) -> None:
+    bounce(town, answered)
+    answer_again(town, answered, "barry.ny@example.org", {"rcpt": b"550 5.1.1 no"})
+    answer_again(town, answered, "barry.ny@example.org", {"rcpt": b"451 4.2.1 later"})
+    assert marks(town, answered) == (True, True)
+
+
+def test_a_late_bounce_of_the_answer_before_does_not_end_with_news_of_it(town, answered) -> None:
+    answer_again(town, answered, "barry.ny@example.org")
+    bounce(town, answered)
+    assert marks(town, answered) == (True, True)
+
+
+@pytest.mark.parametrize(
+    ("sender", "from_person", "expected"),
+    [
+        ("Barry@Example.org", True, (False, False)),
+        ("barry@example.org", False, (True, True)),
+        ("anna@example.org", True, (True, True)),
+    ],
+)
+def test_who_writes_from_an_address_can_be_reached_there(town, answered, sender, from_person, expected) -> None:
+    bounce(town, answered)
+    with scope.organization(town.organization):
+        message = Message(from_address=sender, text="Jag finns visst", received_at=timezone.now())
+        timeline.receive(conversation_of(town, answered), message, from_person=from_person)
+    assert marks(town, answered) == expected
+
+
+def test_a_colleague_can_say_that_the_address_works(town, answered, client) -> None:
+    bounce(town, answered)
+    client.force_login(town.agent)
+    arguments = [town.organization.slug, conversation_of(town, answered).number]
+    page = client.get(reverse("conversations:conversation", args=arguments)).content.decode()
+    assert "Adressen fungerar" in page
+    client.post(reverse("conversations:address_works", args=arguments))
+    assert marks(town, answered) == (False, False)
+    assert "Adressen fungerar" not in client.get(reverse("conversations:conversation", args=arguments)).content.decode()
+    bounce(town, answered)
+    assert marks(town, answered) == (False, False)  # the same report again is no news
+    answer_again(town, answered, "barry@example.org", {"rcpt": b"550 5.1.1 no"})
+    assert marks(town, answered) == (True, True)

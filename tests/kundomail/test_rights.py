@@ -74,6 +74,7 @@ MEMBERS = {
     "conversations:messages",
     "conversations:assign",
     "conversations:status",
+    "conversations:address_works",
     "conversations:compose",
     "conversations:draft",
     "conversations:reply",

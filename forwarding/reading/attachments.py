@@ -21,9 +21,9 @@ def read_attachments(
     selection: Selection, attached_too: tuple[Part, ...], html: str | None, limits: Limits
 ) -> tuple[Attachment, ...]:
     """Attachments in the order of the mail; text too long to show in full is attached as well."""
-    referenced = _references(html) if html is not None else frozenset()
     in_place = {id(part) for part in selection.text} | {id(part) for part in selection.html}
     parts = [*selection.attachments, *attached_too]
+    referenced = _references(html) if html is not None and parts else frozenset()
     parts.sort(key=lambda part: part.start)
     read = [_attachment(part, referenced, in_place, limits) for part in parts]
     names = unique_names([attachment.name for attachment in read])

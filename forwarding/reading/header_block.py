@@ -1,21 +1,26 @@
 """Find and repair the header block of a message or MIME part (RFC 5322, section 2.2)."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from forwarding.reading.limits import Limits
 
 _FIELD = re.compile(rb"([!-9;-~]{1,200})[ \t]*:")
 _LINE = re.compile(rb"[^\n]*\n|[^\n]+")
+# A header as it should be: fields, folded lines that are not blank, and an empty line behind them. A doubled CR is left
+# to the reading line by line, as is everything else.
+_EMPTY_LINE = re.compile(rb"\n\r?\n")
+_CLEAN_BLOCK = re.compile(rb"(?:[!-9;-~]{1,200}+[ \t]*+:[^\n]*+\n(?:[ \t]++[^ \t\r\n][^\n]*+\n)*+)++")
+_CLEAN_FIELD = re.compile(rb"([!-9;-~]{1,200})[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)\n")
 _KNOWN_NAMES = frozenset(
-    b"from to cc bcc subject date message-id reply-to sender return-path received in-reply-to references mime-version "
-    b"content-type content-transfer-encoding content-disposition content-id content-description content-location "
-    b"content-language content-md5 x-mailer user-agent delivered-to x-original-to dkim-signature arc-seal "
-    b"arc-message-signature arc-authentication-results authentication-results received-spf list-id list-unsubscribe "
-    b"precedence auto-submitted importance x-priority thread-topic thread-index resent-from resent-to resent-date "
-    b"resent-message-id errors-to organization organisation keywords comments envelope-to x-received x-spam-status "
-    b"x-originating-ip disposition-notification-to apparently-to lines status x-status x-uid autocrypt".split()
+    "from to cc bcc subject date message-id reply-to sender return-path received in-reply-to references mime-version "
+    "content-type content-transfer-encoding content-disposition content-id content-description content-location "
+    "content-language content-md5 x-mailer user-agent delivered-to x-original-to dkim-signature arc-seal "
+    "arc-message-signature arc-authentication-results authentication-results received-spf list-id list-unsubscribe "
+    "precedence auto-submitted importance x-priority thread-topic thread-index resent-from resent-to resent-date "
+    "resent-message-id errors-to organization organisation keywords comments envelope-to x-received x-spam-status "
+    "x-originating-ip disposition-notification-to apparently-to lines status x-status x-uid autocrypt".split()
 )
 _WELL_KNOWN_LINE = re.compile(
     rb"(?:from|to|cc|subject|date|message-id|mime-version|content-type|content-transfer-encoding|received|return-path"
@@ -73,6 +78,8 @@ def skip_junk(raw: bytes) -> int:
 
 def split_header(raw: bytes, start: int, end: int, limits: Limits, *, part: bool = False) -> tuple[Fields, int]:
     """Read the header block at `start`; return its fields and the offset where the body begins."""
+    if (clean := _clean_header(raw, start, end, limits)) is not None:
+        return clean
     block = _Block(raw, start, end, limits)
     block.read()
     fields = block.fields()
@@ -81,11 +88,42 @@ def split_header(raw: bytes, start: int, end: int, limits: Limits, *, part: bool
     return fields, block.position
 
 
+def _clean_header(raw: bytes, start: int, end: int, limits: Limits) -> tuple[Fields, int] | None:
+    """Nearly all mail: well-formed fields up to an empty line, which two patterns read; None for anything else."""
+    found = _EMPTY_LINE.search(raw, start, min(end, start + limits.header_octets))
+    if found is None or raw.find(b"\r\r", start, found.end()) >= 0:
+        return None
+    if _CLEAN_BLOCK.fullmatch(raw, start, found.start() + 1) is None:
+        return None
+    matches = _CLEAN_FIELD.findall(raw, start, found.start() + 1)
+    if len(matches) > limits.header_fields:
+        return None
+    items = tuple((name.decode("ascii"), _clean_value(value, limits)) for name, value in matches)
+    fields = Fields(items, (), _indexed(items))
+    return (fields, found.end()) if _is_header(fields, part=False, terminated=True) else None
+
+
+def _clean_value(value: bytes, limits: Limits) -> bytes:
+    """As `_unfold`, for lines that are still one run of octets."""
+    value = value.rstrip(b"\r")
+    if b"\n" in value:
+        value = value.replace(b"\r\n", b"").replace(b"\n", b"")
+    return value.replace(b"\r", b" ").strip(b" \t")[: limits.header_value_octets]
+
+
+def _indexed(items: Iterable[tuple[str, bytes]]) -> dict[str, list[bytes]]:
+    index: dict[str, list[bytes]] = {}
+    for name, value in items:
+        index.setdefault(name.lower(), []).append(value)
+    return index
+
+
 def _is_header(fields: Fields, *, part: bool, terminated: bool) -> bool:
-    names = {name.encode("ascii") for name in fields.index}
-    if names & _KNOWN_NAMES or any(name.startswith((b"content-", b"x-", b"resent-")) for name in names):
+    if not _KNOWN_NAMES.isdisjoint(fields.index) or any(
+        name.startswith(("content-", "x-", "resent-")) for name in fields.index
+    ):
         return True
-    return part and terminated and bool(names)
+    return part and terminated and bool(fields.index)
 
 
 class _Block:
@@ -169,13 +207,9 @@ class _Block:
         self.terminated = True
 
     def fields(self) -> Fields:
-        index: dict[str, list[bytes]] = {}
-        items = []
-        for name, lines in zip(self.names, self.values, strict=True):
-            value = _unfold(lines)[: self.limits.header_value_octets]
-            items.append((name, value))
-            index.setdefault(name.lower(), []).append(value)
-        return Fields(tuple(items), tuple(dict.fromkeys(self.defects)), index)
+        values = (_unfold(lines)[: self.limits.header_value_octets] for lines in self.values)
+        items = tuple(zip(self.names, values, strict=True))
+        return Fields(items, tuple(dict.fromkeys(self.defects)), _indexed(items))
 
 
 def _unfold(lines: list[bytes]) -> bytes:

@@ -35,6 +35,7 @@ _VERB = re.compile(
     rf"(?:^|[\s>\"'”)\]]|(?<=[\u3000-\u9fff\uac00-\ud7af ]))(?:{_VERBS})(?=[\s:：,.\"<(*\xa0]|$)", re.IGNORECASE
 )
 _ATTRIBUTION_END = re.compile(r"(?:[:：]|:\*|wrote\s*-{2,}|\s-{3,})[\s\xa0*]*$")
+_ENDS = (":", "：", "-", "*")
 _TORN_END = re.compile(rf"\s*>\s*(?:{_VERBS})\s*[:：]\s*$", re.IGNORECASE)
 _ATTRIBUTION_START = re.compile(
     r"[\s>*_-]*(?:On|At|In article|Den|På|Kl|Am|Le|El|Em|Il|Op|Dnia|W dniu|Dne|Dňa|Dana|La|Στις|На|В|ב|在|于|於|Vào|Pada"
@@ -97,7 +98,8 @@ _SUBJECT_HEADER = re.compile(
 _QUOTE = re.compile(r"[ \t]{0,8}(?:[>|»]|\w{1,12}>(?!\S))|[ \t]{0,8}[A-Z]\w{0,11}> ")
 # Other signs than `>` quote only below an attribution: a row of a table and a list may begin with them, too.
 _WEAK_QUOTE = re.compile(r"[ \t]{0,8}(?:[|»]|\w{1,12}>)")
-_DELIMITER = re.compile(r"[\s>]{0,8}[-_—–‐‑―ᐧ]{2,}\s*$|\s*—\s*$")
+_DASHES = "-_—–‐‑―ᐧ"
+_DELIMITER = re.compile(rf"[\s>]{{0,8}}[{_DASHES}]{{2,}}\s*$|\s*—\s*$")
 _UNDERLINE = re.compile(r"\s{0,8}[-–—]{4,}\s*$")
 
 _DEVICES = (
@@ -132,17 +134,19 @@ _FENCE = re.compile(r"\s{0,3}```")
 
 
 def kind_of(line: str) -> Line:
-    """Kind of one line, without its neighbours."""
+    """Kind of one line, without its neighbours. What no kind can do without is looked for before its pattern."""
     line = line[:LINE_MAXIMUM]
-    if not line.strip():
+    stripped = line.strip()
+    if not stripped:
         return Line.EMPTY
-    if _SEPARATOR.match(line):
+    colon = ":" in line or "：" in line
+    if (colon or "-" in line or "_" in line or "=" in line) and _SEPARATOR.match(line):
         return Line.SEPARATOR
-    if _QUOTE.match(line):
+    if (">" in line or "|" in line or "»" in line) and _QUOTE.match(line):
         return Line.QUOTE
-    if _DELIMITER.match(line):
+    if stripped[-1] in _DASHES and _DELIMITER.match(line):
         return Line.DELIMITER
-    if _HEADER.match(line):
+    if colon and _HEADER.match(line):
         return Line.HEADER
     if len(line) <= _DEVICE_MAXIMUM and _DEVICE.match(line):
         return Line.DEVICE
@@ -151,7 +155,7 @@ def kind_of(line: str) -> Line:
 
 def is_fence(line: str) -> bool:
     """True for the line that opens or closes a block of code."""
-    return _FENCE.match(line) is not None
+    return "```" in line and _FENCE.match(line) is not None
 
 
 def is_weak_quote(line: str) -> bool:
@@ -186,7 +190,7 @@ def ends_torn_attribution(line: str) -> bool:
 
 def ends_attribution(line: str) -> bool:
     """True when an attribution may end with this line."""
-    return _ATTRIBUTION_END.search(line[:LINE_MAXIMUM]) is not None
+    return line.rstrip()[-1:] in _ENDS and _ATTRIBUTION_END.search(line[:LINE_MAXIMUM]) is not None
 
 
 def starts_attribution(line: str) -> bool:
@@ -216,4 +220,4 @@ def is_first_person(text: str) -> bool:
 
 def is_bare_attribution(line: str) -> bool:
     """Gmail in some languages: date, name and address without a verb."""
-    return _BARE_ATTRIBUTION.match(line[:LINE_MAXIMUM]) is not None
+    return "@" in line and _BARE_ATTRIBUTION.match(line[:LINE_MAXIMUM]) is not None

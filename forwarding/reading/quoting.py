@@ -14,6 +14,7 @@ from forwarding.reading.mail import RangeKind, TextRange
 from forwarding.reading.quote_markers import Line
 
 _ATTRIBUTION_LINES = 6
+_ENDS_WITHIN = 3  # lines from the verb of an attribution to its end
 _SIGNATURE_LINES = 14
 _DIVIDED_LINES = 8
 _HEADER_GAP = 2
@@ -66,19 +67,26 @@ def _protect_headings(lines: list[str], kinds: list[Line]) -> None:
 
 def _find_attributions(lines: list[str], kinds: list[Line]) -> None:
     """Mark `On …, N wrote:`, also when mail programs broke it over several lines."""
+    ends = [markers.ends_attribution(line) for line in lines] + [False] * _ENDS_WITHIN
     for number, line in enumerate(lines):
         if kinds[number] is Line.EMPTY or (kinds[number] is Line.QUOTE and not markers.ends_torn_attribution(line)):
             continue
         if markers.is_bare_attribution(line):
             kinds[number] = Line.ATTRIBUTION
-        elif markers.has_verb(line) and (span := _attribution_around(lines, kinds, number)) is not None:
+        elif (
+            any(ends[number : number + _ENDS_WITHIN])
+            and markers.has_verb(line)
+            and (span := _attribution_around(lines, kinds, number)) is not None
+        ):
             for position in range(span[0], span[1] + 1):
                 kinds[position] = Line.ATTRIBUTION
 
 
 def _attribution_around(lines: list[str], kinds: list[Line], verb: int) -> tuple[int, int] | None:
     """First and last line of the attribution whose verb stands in line `verb`; None when the author just uses the word."""
-    last = next((n for n in range(verb, min(verb + 3, len(lines))) if markers.ends_attribution(lines[n])), None)
+    last = next(
+        (n for n in range(verb, min(verb + _ENDS_WITHIN, len(lines))) if markers.ends_attribution(lines[n])), None
+    )
     if last is None or any(not lines[n].strip() for n in range(verb, last)):
         return None
     for first in range(verb, max(verb - _ATTRIBUTION_LINES, -1), -1):

@@ -39,4 +39,6 @@ def pg_text(text: str) -> str:
 
 def pg_line(text: str) -> str:
     """As `pg_text`, for values of one line: line breaks and tabs become single spaces."""
+    if text.isascii() and text.isprintable():
+        return text.strip()
     return pg_text(text).replace("\n", " ").replace("\t", " ").strip()

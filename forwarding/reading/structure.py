@@ -33,6 +33,7 @@ class Part:
     encoding: str
     children: list["Part"] = field(default_factory=list)
     leftover: bool = False
+    _decoded: bytes | None = None
 
     @property
     def content_type(self) -> str:
@@ -48,7 +49,9 @@ class Part:
         """The content after transfer decoding; for leftovers the raw octets with their header."""
         if self.leftover:
             return self.raw[self.start : self.end]
-        return decode_transfer(self.raw[self.body : self.end], self.encoding)
+        if self._decoded is None:
+            self._decoded = decode_transfer(self.raw[self.body : self.end], self.encoding)
+        return self._decoded
 
 
 @dataclass(slots=True)

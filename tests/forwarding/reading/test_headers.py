@@ -3,8 +3,11 @@
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from forwarding.reading import Address, Limits, read_mail
+from forwarding.reading.header_block import _Block, _clean_header
 from tests.forwarding.reading.messages import headed, mail
 
 
@@ -156,3 +159,21 @@ def test_thread_topic_and_thread_index_of_outlook_are_read() -> None:
     read = read_mail(headed(b"Thread-Topic: =?utf-8?q?Fr=C3=A5ga?=", b"Thread-Index: AQHUK7SGyb2wc5IOhUuAQlATdAYRMQ=="))
     assert read.thread_topic == "Fråga"
     assert len(read.thread_index) == 22
+
+
+BREAKS = [b"\r", b"\r\n", b"\n", b"\n", b"\r\n", b"\r\r\n", b":", b"\xe5", b"\x00"]
+
+
+@given(
+    st.lists(
+        st.sampled_from([b"From: a@x.se", b"To:b", b"X: a", b"\tfold", b" fold", b"  ", b"none", b"A :x", *BREAKS]),
+        max_size=12,
+    )
+)
+def test_the_short_way_through_a_header_reads_what_the_long_one_does(pieces: list[bytes]) -> None:
+    raw = b"From: a@example.se\n" + b"".join(pieces) + b"\n\nbody"
+    limits = Limits(header_fields=6, header_value_octets=9)
+    short = _clean_header(raw, 0, len(raw), limits)
+    block = _Block(raw, 0, len(raw), limits)
+    block.read()
+    assert short is None or short == (block.fields(), block.position)

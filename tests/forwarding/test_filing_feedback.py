@@ -249,6 +249,16 @@ def test_a_complaint_names_the_only_recipient_where_it_hides_the_address(
         assert Contact.objects.get(address=BARRY).complained_at is not None
 
 
+def test_word_that_a_mail_was_welcome_after_all_suppresses_nobody(
+    post: Pipeline, lillestad: Town, sent: Message
+) -> None:
+    raw = complaint(octets_of(sent)).replace(b"Feedback-Type: abuse", b"Feedback-Type: not-spam")
+    post.receive(raw, lillestad.inbox, mail_from="fbl@example.org")
+    assert (last(lillestad).state, last(lillestad).reason) == ("feedback", "not-spam")
+    with scope.organization(lillestad.organization):
+        assert Contact.objects.get(address=BARRY).complained_at is None
+
+
 def test_a_complaint_about_what_we_did_not_send_suppresses_nobody(
     post: Pipeline, lillestad: Town, sent: Message
 ) -> None:

@@ -17,6 +17,7 @@ from organizations import scope, wakeups
 from tests.forwarding.dns_zone import Zone, resolver_for, serving
 from tests.forwarding.test_signature_checks import PRIVATE, RECORD
 from tests.support.builders import Town
+from tests.support.forwarders import exchange_footer
 from tests.support.mails import Pipeline, mail, messages
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -129,6 +130,26 @@ def test_a_mistake_of_ours_in_one_mail_leaves_the_others_their_proof(
     verifier.verify_due()
     assert [m.authenticity for m in messages(lillestad.inbox)] == ["", "unverified"]
     assert due(lillestad)
+
+
+def test_the_proof_of_a_copy_that_is_no_longer_shown_is_dropped(
+    post: Pipeline, lillestad: Town, verifier: Verifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw = mail(text="Hej, jag undrar över sommarjobbet på badet. " * 12)
+    fuller = exchange_footer(raw, lillestad.inbox.address, JOBB, "").octets
+    real = verifier.verdict
+
+    def meanwhile_a_fuller_copy_comes(octets: bytes, *rest: Any) -> Any:
+        post.receive(fuller, lillestad.inbox)
+        return real(octets, *rest)
+
+    post.receive(signed(raw), lillestad.inbox)
+    with monkeypatch.context() as patched:
+        patched.setattr(verifier, "verdict", meanwhile_a_fuller_copy_comes)
+        verifier.verify_due()
+    assert seen(lillestad) == ("", "")
+    verifier.verify_due()
+    assert seen(lillestad) == ("unverified", "no_signature")
 
 
 def test_nothing_is_looked_up_for_what_is_no_message(post: Pipeline, lillestad: Town, verifier: Verifier) -> None:

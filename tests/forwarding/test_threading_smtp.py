@@ -324,6 +324,14 @@ def test_v_a_signed_answer_in_another_inbox_begins_a_conversation_there(
     assert message.conversation.related_to_id == sent.conversation_id
 
 
+def test_v_an_answer_to_a_mail_that_only_another_inbox_has_is_a_new_matter_here(
+    post: Pipeline, lillestad: Town, info: Inbox, sent: Message
+) -> None:
+    message = message_of(post.receive(mail("VB: Sommarjobb", In_Reply_To="<first@example.org>"), info))
+    assert (message.conversation.inbox_id, message.thread_rule, message.thread_obstacle) == (info.pk, "new", "")
+    assert message.conversation.related_to_id is None
+
+
 @pytest.mark.parametrize(
     "header",
     [

@@ -91,7 +91,7 @@ def split_header(raw: bytes, start: int, end: int, limits: Limits, *, part: bool
 def _clean_header(raw: bytes, start: int, end: int, limits: Limits) -> tuple[Fields, int] | None:
     """Nearly all mail: well-formed fields up to an empty line, which two patterns read; None for anything else."""
     found = _EMPTY_LINE.search(raw, start, min(end, start + limits.header_octets))
-    if found is None or raw.find(b"\r\r", start, found.end()) >= 0:
+    if found is None or b"\r\r" in raw[start : found.end()]:
         return None
     if _CLEAN_BLOCK.fullmatch(raw, start, found.start() + 1) is None:
         return None

@@ -20,7 +20,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from conversations import addressees, blobs, quoting, subjects, timeline
+from conversations import addressees, blobs, quoting, strangers, subjects, timeline
 from conversations.addressees import Addressees, InvalidRecipient, Person
 from conversations.correspondence import Parent, ThreadHeaders, thread_headers
 from conversations.models import Attachment, Contact, Conversation, Draft, Message
@@ -140,6 +140,8 @@ def send(
             _("The conversation changed while you wrote. Read what is new, then send anyway or change your answer.")
         )
     people = _checked_people(conversation.inbox, to, cc, bcc)
+    who = _identity(conversation.inbox)
+    strangers.admit(conversation, who, people.everyone, author=author)
     answered = addressees.answered_message(conversation)
     files = _read_files(attachments)
     draft = _Draft(
@@ -153,7 +155,7 @@ def send(
         quoted=_quoted(answered, action) if include_history or action == "forward" else "",
         answered=answered,
         files=files,
-        identity=_identity(conversation.inbox),
+        identity=who,
         at=timezone.now(),
     )
     return _send(draft, submission_key, then, not_before)

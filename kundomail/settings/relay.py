@@ -46,6 +46,9 @@ CONFIRMATIONS_A_DAY = 1
 CONFIRMATIONS_A_WEEK = 4
 CONFIRMATIONS_AN_HOUR = 200
 
+# People who have not written first that one organization may write to in 24 hours from service addresses.
+SERVICE_STRANGERS_A_DAY: int = env.int("SERVICE_STRANGERS_A_DAY", default=200)
+
 # The key that mail from the service's own addresses is signed with: a PEM file, and the selector its public half is
 # published under, at <selector>._domainkey.<MAIL_DOMAIN>. Without a file such mail is left unsigned. In local mode
 # the file is made when it is missing, and the demo DNS publishes it.

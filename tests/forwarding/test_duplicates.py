@@ -75,6 +75,7 @@ def test_the_files_decide_too(there: set[int], here: set[int], verdict: str) -> 
         HEADER.replace("anna@", "bo@"),
         HEADER.replace("12:00:00", "12:00:01"),
         HEADER.replace("Date:", "X-Date:"),
+        HEADER.replace("From:", "X-From:"),
     ],
 )
 def test_another_author_or_time_is_another_mail(header: str) -> None:

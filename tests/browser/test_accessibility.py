@@ -24,24 +24,26 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 DESK, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 SETTLE_MS = 200
 """What another size or scheme sets in motion comes to rest."""
-SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
-MATRIX_SECONDS = 480  # many pages, each in two sizes and two colour schemes, on a machine that may be busy
+Scheme = Literal["light", "dark"]
+MATRIX_SECONDS = 480  # many pages, each in two sizes, on a machine that may be busy
 LOCALES = {"sv": "sv-SE", "en": "en-GB"}
-OUTSIDE = ("/accounts/login/", "/accounts/signup/", "/accounts/password/reset/", "/no/such/page/", "/components/")
-INSIDE = (
+MAIN = (
     "/{slug}/",
+    "/{slug}/conversations/1/?compose=reply",
+    "/{slug}/settings/inboxes/{inbox}/receive/",
+    "/{slug}/settings/inboxes/{inbox}/receive/sender/",
+    "/{slug}/settings/members/",
+)
+OTHERS = (
     "/{slug}/list/waiting/",
     "/{slug}/conversations/1/",
-    "/{slug}/conversations/1/?compose=reply",
     "/{slug}/conversations/1/?compose=note",
     "/{slug}/search/?q=jobbet",
     "/{slug}/settings/inboxes/",
     "/{slug}/settings/inboxes/new/",
     "/{slug}/settings/inboxes/{inbox}/",
     "/{slug}/settings/inboxes/{inbox}/signature/",
-    "/{slug}/settings/inboxes/{inbox}/receive/",
-    "/{slug}/settings/inboxes/{inbox}/receive/sender/",
-    "/{slug}/settings/members/",
+    "/{slug}/settings/ledger/",
     "/{slug}/settings/profile/",
     "/accounts/password/change/",
     "/accounts/email/",
@@ -49,6 +51,9 @@ INSIDE = (
     "/components/work/",
     "/demo/sent/",
 )
+OUTSIDE = ("/accounts/login/",)
+OTHERS_OUTSIDE = ("/accounts/signup/", "/accounts/password/reset/", "/no/such/page/", "/components/")
+# Every change looks at the main pages in the light; all others, and all in the dark, belong to `make test-slow`.
 
 
 @dataclass(frozen=True)
@@ -88,9 +93,10 @@ def visitor(browser: Browser, site: Site, language: str) -> Iterator[Page]:
     context = browser.new_context(locale=LOCALES[language], reduced_motion="reduce")
     page = context.new_page()
     be_patient(page)
-    page.goto(f"{site.url}/accounts/login/")
-    page.get_by_role("button", name={"sv": "Svenska", "en": "English"}[language]).click()
-    page.wait_for_selector(f"html[lang={language}]")
+    if language != "sv":  # what a visitor sees at first
+        page.goto(f"{site.url}/accounts/login/")
+        page.get_by_role("button", name={"sv": "Svenska", "en": "English"}[language]).click()
+        page.wait_for_selector(f"html[lang={language}]")
     yield page
     context.close()
 
@@ -103,34 +109,50 @@ def admin(visitor: Page, site: Site, language: str) -> Page:
     return visitor
 
 
-def faults(page: Page, site: Site, pattern: str) -> list[str]:
-    """What axe and a ruler find on a page, in both colour schemes, on a desk and on a phone."""
+def faults(page: Page, site: Site, pattern: str, scheme: Scheme) -> list[str]:
+    """What axe and a ruler find on a page, on a desk and on a phone."""
     found = []
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
     page.goto(site.url + site.path(pattern))
     for size in (DESK, PHONE):
         page.set_viewport_size(size)  # type: ignore[arg-type]  # A dictionary of the two numbers it wants.
         width = page.evaluate("document.documentElement.scrollWidth")
         if width > size["width"]:
             found.append(f"{pattern} is {width} px wide at {size['width']}")
-        for scheme in SCHEMES:
-            page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-            page.wait_for_timeout(SETTLE_MS)
-            report = Axe().run(page)
-            if report.violations_count:
-                found.append(f"{pattern} {scheme} {size['width']}: {report.generate_report()}")
+        page.wait_for_timeout(SETTLE_MS)
+        report = Axe().run(page)
+        if report.violations_count:
+            found.append(f"{pattern} {scheme} {size['width']}: {report.generate_report()}")
     return found
 
 
+def variants(main: tuple[str, ...], others: tuple[str, ...]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize(
+        ("scheme", "patterns"),
+        [
+            pytest.param("light", main, id="main"),
+            pytest.param("light", others, id="others", marks=pytest.mark.slow),
+            pytest.param("dark", main + others, id="dark", marks=pytest.mark.slow),
+        ],
+    )
+
+
 @pytest.mark.timeout(MATRIX_SECONDS)
-def test_the_pages_behind_the_log_in_are_for_everybody(admin: Page, site: Site, language: str) -> None:
-    found = [fault for pattern in INSIDE for fault in faults(admin, site, pattern)]
+@variants(MAIN, OTHERS)
+def test_the_pages_behind_the_log_in_are_for_everybody(
+    admin: Page, site: Site, language: str, scheme: Scheme, patterns: tuple[str, ...]
+) -> None:
+    found = [fault for pattern in patterns for fault in faults(admin, site, pattern, scheme)]
     assert not found, "\n".join(found)
     assert admin.locator("html").get_attribute("lang") == language
 
 
 @pytest.mark.timeout(MATRIX_SECONDS)
-def test_the_public_pages_are_for_everybody(visitor: Page, site: Site, language: str) -> None:
-    found = [fault for pattern in (*OUTSIDE, site.link) for fault in faults(visitor, site, pattern)]
+@variants(OUTSIDE, OTHERS_OUTSIDE)
+def test_the_public_pages_are_for_everybody(
+    visitor: Page, site: Site, language: str, scheme: Scheme, patterns: tuple[str, ...]
+) -> None:
+    found = [fault for pattern in (*patterns, site.link) for fault in faults(visitor, site, pattern, scheme)]
     assert not found, "\n".join(found)
     assert visitor.locator("html").get_attribute("lang") == language
 
@@ -150,7 +172,12 @@ def focused(page: Page) -> tuple[str, float]:
 
 
 @pytest.mark.parametrize(
-    "pattern", ["/{slug}/conversations/1/", "/{slug}/settings/inboxes/{inbox}/receive/sender/", "/components/"]
+    "pattern",
+    [
+        "/{slug}/conversations/1/",
+        pytest.param("/{slug}/settings/inboxes/{inbox}/receive/sender/", marks=pytest.mark.slow),
+        pytest.param("/components/", marks=pytest.mark.slow),
+    ],
 )
 def test_the_focus_is_seen_wherever_tab_leads(browser: Browser, site: Site, pattern: str) -> None:
     page = browser.new_page(locale="sv-SE", viewport=DESK)  # type: ignore[arg-type]  # As above.

@@ -13,13 +13,14 @@ from kundomail.components_page import DKIM_VALUE
 from tests.support.browsing import be_patient
 from tests.support.web import serving
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+pytestmark = pytest.mark.browser
 
 STREAM = "/the-live-stream/"
 
 
-@pytest.fixture
-def url(transactional_db: Any) -> Iterator[str]:
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    """One server for all tests: the page of the components asks the database for nothing."""
     with serving() as address:
         yield address
 

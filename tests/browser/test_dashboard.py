@@ -570,7 +570,7 @@ def test_without_javascript_a_mail_can_be_read_answered_and_marked(browser: Brow
 
 
 @pytest.mark.parametrize("language", ["sv", "en"])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_axe_finds_nothing_wrong(at_work: Page, served: str, town: Town, language: str, scheme: Any) -> None:
     User.objects.update(language=language)
     message = receive(town, "Med fil", html="<p>Hej</p>")

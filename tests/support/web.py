@@ -38,7 +38,8 @@ def serving() -> Iterator[str]:
         try:
             yield f"http://127.0.0.1:{listening.getsockname()[1]}"
         finally:
-            server.should_exit = True
+            # An open page's event stream would be waited for: what a test still has running ends with the server.
+            server.should_exit = server.force_exit = True
             thread.join(STOP_SECONDS)
 
 

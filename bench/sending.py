@@ -59,7 +59,7 @@ class _Sender(threading.Thread):
     ) -> None:
         super().__init__()
         self._port, self._work, self._lock, self._per_connection = port, work, lock, per_connection
-        self._steps = (b"MAIL FROM:<a@example.org>\r\n", b"RCPT TO:<%s>\r\n" % recipient.encode(), b"DATA\r\n")
+        self._recipient = recipient.encode()
         self._socket: socket.socket | None = None
         self._sent_here = 0
         self.latencies: list[float] = []
@@ -85,7 +85,8 @@ class _Sender(threading.Thread):
         try:
             connection = self._socket or self._connect()
             self._sent_here += 1
-            return all(self._command(connection, step) < 400 for step in (*self._steps, octets))
+            steps = (b"MAIL FROM:<%s>" % _author(octets), b"RCPT TO:<%s>" % self._recipient, b"DATA")
+            return all(self._command(connection, step) < 400 for step in (*(step + b"\r\n" for step in steps), octets))
         except OSError:
             return False
 
@@ -115,6 +116,12 @@ class _Sender(threading.Thread):
                 raise ConnectionResetError
             octets += received
         return int(octets[:3])
+
+
+def _author(octets: bytes) -> bytes:
+    """The address of From."""
+    start = octets.find(b"<", octets.find(b"\r\nFrom: "))
+    return octets[start + 1 : octets.find(b">", start)]
 
 
 def _run(messages: Sequence[bytes], port: int, recipient: str, connections: int, per_connection: int) -> Sent:

@@ -43,6 +43,8 @@ State = Delivery.State
 # Mail no person wrote for us: it is shown, and changes no conversation's state.
 QUIET_CLASSES = frozenset({MailClass.AUTO_REPLY, MailClass.DSN, MailClass.MDN, MailClass.ARF})
 RULE_OF_STORMS = "storm"
+READING_STOPPED = "reading_stopped"
+"""The defect of a mail that stopped its reader (forwarding.reading.child)."""
 VARIANT = "variant"
 
 # Two workers must not both find a mail new, or open a conversation each for a mail and its answer.
@@ -71,24 +73,48 @@ class Placed:
 
 
 def file_due(reader: Reader) -> int:
-    """File what is due; returns how many deliveries were taken."""
-    fresh = queue.claim(settings.FILING_BATCH)
-    deadline = time.monotonic() + settings.FILING_LEASE_SECONDS / 2
-    for batch in queue.batches(fresh, settings.FILING_BATCH_OCTETS):
-        file_batch(batch, reader, deadline)
+    """File what is due, new or tried before; returns how many deliveries were taken."""
+    return _file_fresh(queue.claim(settings.FILING_BATCH), reader, hurried=False) + file_again(reader)
+
+
+def file_fresh(reader: Reader) -> int:
+    """File what nobody has tried; returns how many deliveries were taken.
+
+    `reader` is a hurried one: a mail that stops it is left to `file_again`, so that others need not wait for it.
+    """
+    return _file_fresh(queue.claim(settings.FILING_BATCH), reader, hurried=True)
+
+
+def file_light(reader: Reader) -> int:
+    """`file_fresh` for small mail only."""
+    return _file_fresh(queue.claim_light(settings.FILING_BATCH), reader, hurried=True)
+
+
+def file_again(reader: Reader) -> int:
+    """File one delivery that was tried before; returns how many were taken."""
     again = queue.claim_again()
     for claim in again:
         file_batch([claim], reader)
-    return len(fresh) + len(again)
+    return len(again)
 
 
-def file_batch(claims: Sequence[Claim], reader: Reader, deadline: float | None = None) -> None:
+def _file_fresh(fresh: Sequence[Claim], reader: Reader, *, hurried: bool) -> int:
+    deadline = time.monotonic() + settings.FILING_LEASE_SECONDS / 2
+    for batch in queue.batches(fresh, settings.FILING_BATCH_OCTETS):
+        file_batch(batch, reader, deadline, hurried=hurried)
+    return len(fresh)
+
+
+def file_batch(
+    claims: Sequence[Claim], reader: Reader, deadline: float | None = None, *, hurried: bool = False
+) -> None:
     """File claimed deliveries of one organization. After the deadline (monotonic clock) the rest is given back unread.
 
-    A failure postpones a delivery; after the last retry it is shown as well as it can be.
+    A failure postpones a delivery; after the last retry it is shown as well as it can be. `hurried`: a mail that stops
+    the reader is set aside.
     """
     try:
-        _file_together(claims, reader, deadline)
+        _file_together(claims, reader, deadline, hurried)
     except Exception as error:
         if not connection.is_usable():
             # Nobody's fault here: the leases end by themselves, and the worker waits for the database.
@@ -96,7 +122,7 @@ def file_batch(claims: Sequence[Claim], reader: Reader, deadline: float | None =
         if len(claims) > 1:
             log.warning("a batch of %d deliveries failed, filing each alone: %s", len(claims), type(error).__name__)
             for claim in claims:
-                file_batch([claim], reader)
+                file_batch([claim], reader, hurried=hurried)
             return
         log.exception("delivery %s could not be filed (attempt %s)", claims[0].delivery_id, claims[0].attempts)
         _give_up_or_postpone(claims[0], error)
@@ -289,25 +315,39 @@ def _waves(placed: Sequence[Placed]) -> Iterator[list[Placed]]:
         waiting = later
 
 
-def _file_together(claims: Sequence[Claim], reader: Reader, deadline: float | None) -> None:
-    with scope.organization(claims[0].organization_id):
-        rows = Delivery.objects.select_related("raw", "inbox").filter(pk__in=[claim.delivery_id for claim in claims])
-        deliveries = rows.in_bulk()
-    letters, unread = [], []
-    for claim in claims:
-        delivery = deliveries.get(claim.delivery_id)
+def _file_together(claims: Sequence[Claim], reader: Reader, deadline: float | None, hurried: bool) -> None:
+    organization_id = claims[0].organization_id
+    with scope.organization(organization_id):
+        waiting = Delivery.objects.filter(pk__in=[claim.delivery_id for claim in claims], state=State.ACCEPTED)
+        deliveries = waiting.select_related("raw", "inbox").in_bulk()
+    due = [(claim, deliveries[claim.delivery_id]) for claim in claims if claim.delivery_id in deliveries]
+    for letters in _portions(due, reader, deadline, hurried):
+        with scope.organization(organization_id):
+            mine = _locked(letters)
+            _close(mine, file_letters(mine))
+
+
+def _portions(
+    due: Sequence[tuple[Claim, Delivery]], reader: Reader, deadline: float | None, hurried: bool
+) -> Iterator[list[Incoming]]:
+    """What was read, in portions: nobody's mail waits long for the reading of those behind it."""
+    letters: list[Incoming] = []
+    began = time.monotonic()
+    for number, (claim, delivery) in enumerate(due):
         if deadline is not None and time.monotonic() > deadline:
-            unread.append(claim)
-        elif delivery is not None:
-            raw = bytes(delivery.raw.content)
-            letters.append(understand(delivery, raw, _read(raw, claim, reader)))
-    if unread:
-        queue.release(unread)
-    if not letters:
-        return
-    with scope.organization(claims[0].organization_id):
-        mine = _locked(letters)
-        _close(mine, file_letters(mine))
+            queue.release([claim for claim, _delivery in due[number:]])
+            break
+        if letters and time.monotonic() - began > settings.FILING_PORTION_SECONDS:
+            yield letters
+            letters, began = [], time.monotonic()
+        raw = bytes(delivery.raw.content)
+        mail = _read(raw, claim, reader)
+        if hurried and READING_STOPPED in mail.defects:
+            queue.set_aside(claim)
+        else:
+            letters.append(understand(delivery, raw, mail))
+    if letters:
+        yield letters
 
 
 def _locked(letters: Sequence[Incoming]) -> list[Incoming]:

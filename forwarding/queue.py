@@ -30,17 +30,33 @@ _CLAIM = """
         WHERE id = ANY(ARRAY(
             SELECT id FROM (
                 SELECT id, row_number() OVER (PARTITION BY organization_id ORDER BY id) AS turn
-                FROM (
-                    SELECT id, organization_id FROM forwarding_delivery
-                    WHERE state = 'accepted' AND next_attempt_at <= now() AND (lease_until IS NULL OR lease_until < now())
-                        AND (attempts > 0) = %(again)s
-                    ORDER BY next_attempt_at, id LIMIT %(window)s
-                ) AS due
+                FROM ({due}) AS due
             ) AS ranked ORDER BY turn, id LIMIT %(limit)s
         ))
         FOR UPDATE SKIP LOCKED
     ) AND state = 'accepted' AND (lease_until IS NULL OR lease_until < now())
     RETURNING delivery.id, delivery.organization_id, delivery.attempts, raw.size
+"""
+_DUE = """
+    SELECT id, organization_id FROM forwarding_delivery
+    WHERE state = 'accepted' AND next_attempt_at <= now() AND (lease_until IS NULL OR lease_until < now())
+        AND (attempts > 0) = %(again)s
+    ORDER BY next_attempt_at, id LIMIT %(window)s
+"""
+# A sender's mail keeps its order: it would begin a conversation of its own if it came before what it continues.
+_DUE_AND_LIGHT = """
+    SELECT id, organization_id FROM (
+        SELECT waiting.*, max(raw.size) OVER (
+            PARTITION BY waiting.organization_id, waiting.mail_from ORDER BY waiting.id
+        ) AS heaviest
+        FROM (
+            SELECT id, organization_id, raw_id, mail_from, lease_until, attempts FROM forwarding_delivery
+            WHERE state = 'accepted' AND next_attempt_at <= now()
+            ORDER BY next_attempt_at, id LIMIT %(window)s
+        ) AS waiting
+        JOIN forwarding_rawmail AS raw ON raw.id = waiting.raw_id AND raw.organization_id = waiting.organization_id
+    ) AS weighed
+    WHERE heaviest <= %(light)s AND attempts = 0 AND (lease_until IS NULL OR lease_until < now())
 """
 FAIRNESS_WINDOW = 2000  # due rows looked at when choosing whose turn it is
 
@@ -57,7 +73,12 @@ class Claim:
 
 def claim(limit: int) -> list[Claim]:
     """Take up to `limit` due deliveries that nobody has tried, each organization in turn."""
-    return _claim(limit, again=False)
+    return _claim(_DUE, limit)
+
+
+def claim_light(limit: int) -> list[Claim]:
+    """The same, but only mail of at most FILING_LIGHT_OCTETS, and none before an older mail of its sender."""
+    return _claim(_DUE_AND_LIGHT, limit)
 
 
 def claim_again() -> list[Claim]:
@@ -66,7 +87,7 @@ def claim_again() -> list[Claim]:
     One at a time: it may be the one that ended its worker, and must not take others with it. Nor must they be taken
     for the guilty one.
     """
-    return _claim(1, again=True)
+    return _claim(_DUE, 1, again=True)
 
 
 def batches(claims: Sequence[Claim], octets: int) -> Iterator[list[Claim]]:
@@ -104,6 +125,11 @@ def release(claims: Sequence[Claim]) -> None:
     _change(claims, lease_until=None, attempts=F("attempts") - 1)
 
 
+def set_aside(claim: Claim) -> None:
+    """Leave a delivery that takes long to those who take what was tried before."""
+    _change([claim], lease_until=None)
+
+
 def retry_now(delivery: Delivery) -> None:
     """Put a parked mail back in the queue. Call inside the organization's scope."""
     Delivery.objects.filter(pk=delivery.pk, state=Delivery.State.PARKED).update(
@@ -117,15 +143,16 @@ def waiting() -> int:
         return Delivery.queue.filter(state=Delivery.State.ACCEPTED).count()
 
 
-def _claim(limit: int, *, again: bool) -> list[Claim]:
+def _claim(due: str, limit: int, *, again: bool = False) -> list[Claim]:
     parameters = {
         "lease": settings.FILING_LEASE_SECONDS,
         "limit": limit,
         "window": FAIRNESS_WINDOW,
         "again": again,
+        "light": settings.FILING_LIGHT_OCTETS,
     }
     with scope.queue(), connection.cursor() as cursor:
-        cursor.execute(_CLAIM, parameters)
+        cursor.execute(_CLAIM.format(due=due), parameters)
         return sorted(
             Claim(organization_id, pk, attempts, size) for pk, organization_id, attempts, size in cursor.fetchall()
         )

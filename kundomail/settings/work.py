@@ -16,7 +16,7 @@ FILING_BATCH = 50  # deliveries claimed at a time
 FILING_BATCH_OCTETS = 8 * 1024 * 1024  # of mail filed in one transaction; a larger mail has one to itself
 FILING_LEASE_SECONDS = 30  # how long a killed worker's mail waits; taking a row twice is harmless
 FILING_PORTION_SECONDS = 1.0  # of reading; then what was read is filed before more is read
-FILING_LANES: int = env.int("FILING_LANES", default=2)  # of new mail in one worker, each with a reading child
+FILING_LIGHT_OCTETS = 64 * 1024  # mail up to this size has a lane of its own and waits for no larger one
 FILING_RETRY_MINUTES = (1, 10, 60)  # then the mail is shown as well as it can be
 # Mail storms (forwarding.storms): mails of one sender, or with one subject, in one inbox within the minutes.
 FILING_STORM_OF_SENDER: int = env.int("FILING_STORM_OF_SENDER", default=20)

@@ -5,14 +5,17 @@ from __future__ import annotations
 import logging
 import threading
 from argparse import ArgumentParser
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import connections
 
 from forwarding import filing
-from forwarding.reading.child import Reader
+from forwarding.reading.child import ChildLimits, Reader
 from forwarding.verifying import Verifier
 from organizations import wakeups, worker
 
@@ -29,30 +32,54 @@ class Command(BaseCommand):
         parser.add_argument("--once", action="store_true", help="file what is due now, then end")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Run the loop with one reading child. A thread of its own waits for the DNS, so that no mail does."""
-        with Reader() as reader:
+        """Run the loops: one for new mail, one for small new mail, one for what was tried before, one that asks the DNS.
+
+        Each has a thread, and those that read have a child each: what is slow in one holds up nothing in another.
+        """
+        with ExitStack() as running:
+            patient = running.enter_context(_reader(settings.READING_WALL_SECONDS))
             if options["once"]:
-                while filing.file_due(reader):
+                while filing.file_due(patient):
                     pass
                 while Verifier().verify_due():
                     pass
                 return
-            stop = threading.Event()
-            verifying = threading.Thread(target=_verify, args=[stop], name="verifying")
-            verifying.start()
-            try:
-                worker.run(partial(filing.file_due, reader), wakeups.SPOOL)
-            finally:
-                stop.set()
-                verifying.join()
+            small, any_size = (running.enter_context(_reader(settings.READING_HURRIED_SECONDS)) for _ in range(2))
+            running.enter_context(_beside("verifying", Verifier().verify_due))
+            running.enter_context(_beside("again", partial(filing.file_again, patient), wakeups.SPOOL))
+            running.enter_context(_beside("light", partial(filing.file_light, small), wakeups.SPOOL))
+            worker.run(partial(filing.file_fresh, any_size), wakeups.SPOOL)
 
 
-def _verify(stop: threading.Event) -> None:
+def _reader(wall_seconds: float) -> Reader:
+    return Reader(
+        ChildLimits(
+            cpu_seconds=settings.READING_CPU_SECONDS,
+            wall_seconds=wall_seconds,
+            memory_octets=settings.READING_MEMORY_OCTETS,
+        )
+    )
+
+
+@contextmanager
+def _beside(name: str, step: Callable[[], int], *channels: str) -> Iterator[None]:
+    """Run the loop of `step` in a thread until the block ends."""
+    stop = threading.Event()
+    thread = threading.Thread(target=_keep_going, args=[name, step, channels, stop], name=name)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _keep_going(name: str, step: Callable[[], int], channels: tuple[str, ...], stop: threading.Event) -> None:
     """The rows are the truth here too: whatever goes wrong, what is due is looked at again."""
     while not stop.is_set():
         try:
-            worker.run(Verifier().verify_due, stop=stop)
+            worker.run(step, *channels, stop=stop)
         except Exception:
-            log.exception("the proving of authors stumbled and begins again")
+            log.exception("the loop %s stumbled and begins again", name)
             stop.wait(worker.POLL_SECONDS)
     connections.close_all()

@@ -11,7 +11,9 @@ class OrganizationsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Speak a person's language from the request on that logs them in."""
+        """Speak a person's language from the request on that logs them in, and note when that was."""
+        from organizations import sessions
         from organizations.middleware import speak_own_language
 
         user_logged_in.connect(speak_own_language)
+        user_logged_in.connect(sessions.begin)

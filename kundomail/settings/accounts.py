@@ -1,5 +1,7 @@
 """Accounts: log in by email and password (django-allauth)."""
 
+from celery.schedules import crontab
+
 from kundomail.settings.environment import LOCAL, env
 
 AUTHENTICATION_BACKENDS = [
@@ -63,7 +65,11 @@ PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
 
-SESSION_COOKIE_AGE = 7 * 24 * 3600  # seconds; absolute life of a log-in
+SESSION_COOKIE_AGE = 7 * 24 * 3600  # seconds; longest life of a log-in
+SESSION_IDLE_SECONDS = 12 * 3600  # a log-in ends so long after the last request
+ACCOUNTS_BEAT_SCHEDULE = {
+    "clear-sessions": {"task": "organizations.tasks.clear_sessions", "schedule": crontab(hour=3, minute=10)},
+}
 INVITATION_DAYS = 7  # life of an invitation link
 
 # Invitations, new passwords and notices wait in a table and leave through the relay, like answers.

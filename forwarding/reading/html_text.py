@@ -11,7 +11,7 @@ from typing import Literal
 
 MarkKind = Literal["quoted", "signature", "encoded"]
 
-_SPACE = re.compile(r"[ \t\r\n\f]+")
+_SPACE = re.compile(r"[\t\r\n\f][ \t\r\n\f]*+| [ \t\r\n\f]++")  # all white space but a single space
 _RAW_TEXT = {"script", "style", "title", "noframes", "iframe", "xml"}
 _PARAGRAPHS = {"p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "dl", "table", "pre", "blockquote"}
 _BLOCKS = {
@@ -19,8 +19,11 @@ _BLOCKS = {
     "fieldset", "figure", "figcaption", "caption", "body", "html", "thead", "tbody", "tfoot", "details", "summary", "form",
     "option", "head",
 }  # fmt: skip
+_ACTIVE = _RAW_TEXT | _PARAGRAPHS | _BLOCKS | {"br", "hr", "img", "td", "th"}  # no other tag changes the text
 _ALT = re.compile(r"""\salt\s{0,9}=\s{0,9}(?:"([^"]{1,40})"|'([^']{1,40})'|([^\s>]{1,40}))""", re.IGNORECASE)
 _NAME = re.compile(r"/?([a-zA-Z][a-zA-Z0-9:_-]{0,40})")
+# A tag as it should be: no quoted attribute holds its end.
+_TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9:_-]{0,40}+)([^>\"]*+(?:\"[^>\"]*+\"[^>\"]*+)*+)>")
 # Containers in which mail programs put what they quote; Outlook draws a line above its header block.
 _QUOTE_MARK = re.compile(
     r"gmail_quote|gmail_extra|yahoo_quoted|protonmail_quote|moz-cite-prefix|divRplyFwdMsg|appendonsend"
@@ -108,6 +111,8 @@ class _Converter:
 
     def _markup(self, at: int) -> int:
         """Handle what begins with `<` at `at`; return where to go on."""
+        if (tag := _TAG.match(self.html, at)) is not None:
+            return self._tag(tag.group(2).lower(), tag.group(3), tag.end(), closing=tag.group(1) == "/")
         following = self.html[at + 1 : at + 2]
         if following in ("!", "?"):
             return self._declaration(at)
@@ -116,12 +121,17 @@ class _Converter:
             self._text("<")
             return at + 1
         close = self._tag_end(match.end())
-        name = match.group(1).lower()
-        if following == "/":
+        return self._tag(match.group(1).lower(), self.html[match.end() : close], close, closing=following == "/")
+
+    def _tag(self, name: str, attributes: str, behind: int, *, closing: bool) -> int:
+        """Handle one tag that ends at `behind`; return where to go on."""
+        if name not in _ACTIVE:
+            return behind
+        if closing:
             self._end(name)
-            return close
-        self._start(name, self.html[match.end() : close])
-        return self._behind_raw_text(name, close) if name in _RAW_TEXT else close
+            return behind
+        self._start(name, attributes)
+        return self._behind_raw_text(name, behind) if name in _RAW_TEXT else behind
 
     def _declaration(self, at: int) -> int:
         if self.html.startswith("<!--", at):
@@ -174,8 +184,8 @@ class _Converter:
             self._block(name, attributes)
         elif name in ("td", "th"):
             self._text(" ")
-        if name in ("div", "span", "table", "section", "blockquote", "p"):
-            self._open_mark(name, attributes)
+        if name == "div":
+            self._open_mark(attributes)
 
     def _block(self, name: str, attributes: str) -> None:
         self._break()
@@ -213,12 +223,11 @@ class _Converter:
             while self.open_marks and self.depth <= self.open_marks[-1][0]:
                 self._close_mark()
 
-    def _open_mark(self, name: str, attributes: str) -> None:
-        if name == "div":
-            if match := _mark_kind(attributes[:2000]):
-                self._break()
-                self.open_marks.append((self.depth, len(self.lines), match))
-            self.depth += 1
+    def _open_mark(self, attributes: str) -> None:
+        if match := _mark_kind(attributes[:2000]):
+            self._break()
+            self.open_marks.append((self.depth, len(self.lines), match))
+        self.depth += 1
 
     def _close_mark(self) -> None:
         self._break()
@@ -234,11 +243,13 @@ class _Converter:
 
     def _break(self, *, force: bool = False) -> None:
         """End the current line; an empty one is written only when `force` says that it shows."""
+        if not self.line and not force:
+            return
         content = "".join(self.line).replace("\xa0", " ").rstrip()
         if not content and not force:
             self.line.clear()
             return
-        prefix = "> " * sum(self.quotes[:20])
+        prefix = "> " * sum(self.quotes[:20]) if self.quotes else ""
         if self.blank_wanted and self.lines and self.lines[-1].strip("> "):
             self.lines.append(prefix.rstrip())
         self.blank_wanted = False

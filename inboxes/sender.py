@@ -19,7 +19,7 @@ from organizations.requests import MemberRequest, number_in
 from whitelabel import activation, approvals, claims, identity, links, record_export, rotation, schedule
 from whitelabel.diagnosis import vendors
 from whitelabel.models import SenderAddress, SenderDomain
-from whitelabel.presenting import event_text, records_page
+from whitelabel.presenting import event_text, no_records_text, records_page, shows_records
 
 EXPORTS = {
     "zone": (record_export.zone_file, "text/plain; charset=utf-8"),
@@ -167,9 +167,12 @@ def test_mail(request: MemberRequest, organization_slug: str, inbox: int) -> Htt
 
 def export(request: MemberRequest, organization_slug: str, inbox: int, form: str) -> HttpResponse:
     """Download the records as zone file lines, CSV or plain text."""
-    _found, claim = _claimed(inbox)
+    found, claim = _claimed(inbox)
     if form not in EXPORTS:
         raise Http404
+    if not shows_records(claim):
+        messages.info(request, no_records_text())
+        return redirect("inboxes:sender", organization_slug, found.pk)
     write, content_type = EXPORTS[form]
     response = HttpResponse(write(claims.records_of(claim)), content_type=content_type)
     response.headers["Content-Disposition"] = f'attachment; filename="{claim.domain}.{form}"'

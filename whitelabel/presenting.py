@@ -120,14 +120,24 @@ class RecordsPage:
 
     @property
     def shows_records(self) -> bool:
-        """Whether the subdomain was looked at and the claim lives: only then are records to be published."""
-        code = self.claim.label_finding.get("code", "")
-        return code not in ("", label_test.TAKEN) and self.claim.state != State.LAPSED
+        """See the function `shows_records`."""
+        return shows_records(self.claim)
 
     @property
     def may_activate(self) -> bool:
         """Whether the button works: everything is right and nothing has to be waited for."""
         return self.ready and not self.waiting
+
+
+def shows_records(claim: SenderDomain) -> bool:
+    """Whether the claim lives and its subdomain is known to be free: only then may anybody be asked to publish records."""
+    chosen = claim.label_frozen_at is not None or claim.label_finding.get("code") in label_test.USABLE
+    return chosen and claim.state != State.LAPSED
+
+
+def no_records_text() -> str:
+    """Why there is nothing to download yet, in the active language."""
+    return _("The records can be downloaded when the subdomain has been found to be free. The page shows it.")
 
 
 def records_page(claim: SenderDomain) -> RecordsPage:

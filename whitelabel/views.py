@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST
 from organizations import scope
 from whitelabel import claims, links, record_export, schedule
 from whitelabel.models import RecordsLink, SenderDomain
-from whitelabel.presenting import records_page
+from whitelabel.presenting import no_records_text, records_page, shows_records
 
 LinkView = Callable[[HttpRequest, RecordsLink, SenderDomain], HttpResponse]
 
@@ -59,6 +59,9 @@ def link_records(request: HttpRequest, link: RecordsLink, claim: SenderDomain) -
 @with_link
 def link_zone_file(request: HttpRequest, link: RecordsLink, claim: SenderDomain) -> HttpResponse:
     """Download the records as zone file lines."""
+    if not shows_records(claim):
+        messages.info(request, no_records_text())
+        return redirect(request.path.removesuffix("zone/"))
     response = HttpResponse(record_export.zone_file(claims.records_of(claim)), content_type="text/plain; charset=utf-8")
     response.headers["Content-Disposition"] = f'attachment; filename="{claim.domain}.zone"'
     return response

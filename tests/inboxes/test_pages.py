@@ -127,10 +127,15 @@ def test_an_agent_who_comes_first_starts_no_claim(place, agent):
         assert not SenderDomain.objects.exists()
 
 
-def test_the_page_lists_the_six_records_and_the_advice(place, admin):
+def with_records(place: Town) -> None:
+    """The domain's claim, whose subdomain was found to be free."""
     with scope.organization(place.organization):
         claim = claims.start("lillestad.se", actor=place.admin)
         claims.note_label(claim, claim.label, {"code": "free", "found": "", "refused": []})
+
+
+def test_the_page_lists_the_six_records_and_the_advice(place, admin):
+    with_records(place)
     body = admin.get(url(place, "inboxes:sender", inbox=place.inbox.pk)).content.decode()
     for key in ("spf", "mx1", "mx2", "dkim-k1", "dkim-k2", "owner", "dmarc"):
         assert f'data-record="{key}"' in body
@@ -151,10 +156,40 @@ def test_the_live_part_is_empty_while_nothing_has_changed(place, admin):
     [("zone", "mgeu.lillestad.se. 3600 IN TXT"), ("csv", "mgeu.lillestad.se,mgeu,TXT,3600"), ("txt", "Host:  mgeu")],
 )
 def test_the_records_can_be_downloaded(place, admin, form, line):
-    admin.get(url(place, "inboxes:sender", inbox=place.inbox.pk))
+    with_records(place)
     response = admin.get(url(place, "inboxes:sender_export", inbox=place.inbox.pk, form=form))
     assert line in response.content.decode()
     assert "attachment" in response["Content-Disposition"]
+
+
+@pytest.mark.parametrize("form", ["zone", "csv", "txt"])
+@pytest.mark.parametrize("code", ["", "unknown", "taken"])
+def test_nothing_is_downloaded_before_the_subdomain_is_known_to_be_free(place, admin, form, code):
+    with_records(place)
+    with scope.organization(place.organization):
+        SenderDomain.objects.update(label_finding={"code": code} if code else {})
+    response = admin.get(url(place, "inboxes:sender_export", inbox=place.inbox.pk, form=form))
+    assert response.status_code == 302
+    assert "Posterna kan laddas ner när" in admin.get(response.url).content.decode()
+
+
+@pytest.mark.parametrize("code", ["", "unknown", "taken"])
+def test_the_link_for_it_shows_and_gives_no_records_before_the_subdomain_is_known_to_be_free(place, admin, code):
+    with_records(place)
+    body = admin.post(url(place, "inboxes:sender_create_link", inbox=place.inbox.pk)).content.decode()
+    path = body.partition('data-copy="http://localhost:8000')[2].partition('"')[0]
+    with scope.organization(place.organization):
+        SenderDomain.objects.update(label_finding={"code": code} if code else {})
+    assert "data-record=" not in admin.get(path).content.decode()
+    response = admin.get(f"{path}zone/")
+    assert (response.status_code, response.url) == (302, path)
+
+
+def test_the_link_for_it_gives_the_zone_file(place, admin):
+    with_records(place)
+    body = admin.post(url(place, "inboxes:sender_create_link", inbox=place.inbox.pk)).content.decode()
+    path = body.partition('data-copy="http://localhost:8000')[2].partition('"')[0]
+    assert "mgeu.lillestad.se. 3600 IN TXT" in admin.get(f"{path}zone/").content.decode()
 
 
 def test_the_link_for_it_works_logged_out_and_can_be_revoked(place, admin):

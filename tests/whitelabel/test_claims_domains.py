@@ -184,6 +184,7 @@ def test_silent_nameservers_leave_it_open_and_the_look_is_repeated(domain):
         server.fault = lambda exchange: None
     claim = new_claim(domain, "mgeu A 192.0.2.5")
     assert (claim.label, claim.label_finding["code"]) == ("mgeu", "unknown")
+    assert not presenting.shows_records(claim)
     for server in domain.servers:
         server.fault = None
     checking.process_memory.cache_clear()

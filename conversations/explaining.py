@@ -10,7 +10,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from conversations.models import Message
-from whitelabel.organizational_domains import domain_of, organizational_domain
+from whitelabel.organizational_domains import domain_of, of_one_company
 
 THREAD_RULES: dict[str, str | Promise] = {
     "new": _("It began this conversation."),
@@ -102,10 +102,13 @@ def detached(kind: str, actor: str, number: int) -> str:
 
 
 def replies_elsewhere(message: Message) -> list[str]:
-    """Addresses that a received mail wants answered instead of its sender's, in another organization than it."""
-    own = organizational_domain(domain_of(message.from_address))
-    answered = [person.get("address", "") for person in message.reply_to if message.kind == Message.Kind.INBOUND]
-    return [address for address in answered if own and organizational_domain(domain_of(address)) not in ("", own)]
+    """Addresses that a received mail wants answered instead of its sender's, and that are not of the sender's company."""
+    sender = message.from_address.lower()
+    answered = [person.get("address", "").lower() for person in message.reply_to]
+    if message.kind != Message.Kind.INBOUND or not sender:
+        return []
+    others = [address for address in answered if address and address != sender]
+    return [address for address in others if not of_one_company(domain_of(address), domain_of(sender))]
 
 
 def why_here(message: Message) -> list[str | Promise]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from forwarding.bounces.addresses import addresses_in
 from forwarding.reading.mail import ReadMail
 from inboxes.addressing import split_path
-from whitelabel.organizational_domains import domain_of, organizational_domain
+from whitelabel.organizational_domains import domain_of, of_one_company, organizational_domain
 
 
 class Level(enum.StrEnum):
@@ -212,8 +212,10 @@ def _aligned(facts: Facts) -> list[Signature]:
 
 
 def _is_named_as_another(facts: Facts) -> bool:
-    own = organizational_domain(_domain(facts.authors[0]))
-    return any(organizational_domain(_domain(named)) != own for named in addresses_in(facts.author_name))
+    """Whether the name is an address of somebody else; at a mail service every other address is somebody else's."""
+    author = facts.authors[0]
+    named = [address.lower() for address in addresses_in(facts.author_name)]
+    return any(address != author and not of_one_company(_domain(address), _domain(author)) for address in named)
 
 
 def _is_own(facts: Facts) -> bool:

@@ -51,3 +51,9 @@ def company_domain(address: str) -> str:
     """The organizational domain of an address, or "" where it is a free-mail service and so no company's."""
     organization = organizational_domain(domain_of(address))
     return "" if organization in FREE_MAIL else organization
+
+
+def of_one_company(domain: str, other: str) -> bool:
+    """Whether two domains are of one organization, and their mailboxes not of strangers to each other."""
+    organization = organizational_domain(domain)
+    return organization == organizational_domain(other) and organization not in FREE_MAIL

@@ -251,6 +251,12 @@ def test_a_name_that_is_another_address_is_warned_of_although_signed(name):
     assert level_and_reason(facts(author_name=name, examination=signed())) == (Level.WARNING, Reason.NAME_OF_ANOTHER)
 
 
+@pytest.mark.parametrize(("name", "level"), [("eve@gmail.com", Level.WARNING), ("Anna@gmail.com", Level.VERIFIED)])
+def test_at_a_mail_service_another_address_is_another_person(name, level):
+    mail_service = facts(authors=("anna@gmail.com",), author_name=name, examination=signed("gmail.com"))
+    assert judge(mail_service).level is level
+
+
 @pytest.mark.parametrize("name", ["anna@example.com", "anna.alm@mail.example.com", "Anna @ Example", ""])
 def test_a_name_of_the_same_domain_is_fine(name):
     assert judge(facts(author_name=name, examination=signed())).level is Level.VERIFIED

@@ -97,18 +97,20 @@ def test_the_address_a_mail_was_sent_to(post: Pipeline, lillestad: Town) -> None
 
 
 @pytest.mark.parametrize(
-    ("reply_to", "shown"),
+    ("sender", "reply_to", "shown"),
     [
-        ("Barry <barry@gmail.com>", True),
-        ("svar@mail.example.org", False),
-        ("barry@example.org", False),
-        ("svar@example.org, barry@evil.example", True),
+        ("barry@example.org", "Barry <barry@gmail.com>", True),
+        ("barry@example.org", "svar@mail.example.org", False),
+        ("barry@example.org", "Barry@example.org", False),
+        ("barry@example.org", "svar@example.org, barry@evil.example", True),
+        ("barry@gmail.com", "eve@gmail.com", True),
+        ("barry@gmail.com", "barry@gmail.com", False),
     ],
 )
 def test_an_answer_address_of_others_is_always_shown(
-    post: Pipeline, lillestad: Town, reply_to: str, shown: bool
+    post: Pipeline, lillestad: Town, sender: str, reply_to: str, shown: bool
 ) -> None:
-    post.receive(mail(Reply_To=reply_to), lillestad.inbox)
+    post.receive(mail(sender=sender, Reply_To=reply_to), lillestad.inbox)
     page = conversation_page(reader(lillestad), lillestad)
     assert ("Avsändaren vill ha svaret till en annan adress:" in page) == shown
     if shown:

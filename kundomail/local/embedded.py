@@ -51,6 +51,7 @@ class Instance:
             lock=self.sockets / "valkey.lock",
             stage=1,
             essential=True,
+            hushed="Memory overcommit must be enabled",
         )
 
 

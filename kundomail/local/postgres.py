@@ -45,7 +45,7 @@ class Cluster:
             "jit": "off",
             "log_checkpoints": "off",
             "timezone": "UTC",
-            "log_timezone": "UTC",
+            "log_line_prefix": "",  # the supervisor tells the time
         }
         if not self.durable:
             flags |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}

@@ -38,6 +38,8 @@ class Service:
     """Lower stages start first and stop last; services of one stage do both together."""
     essential: bool = False
     """Without it nothing else can start."""
+    hushed: str = ""
+    """Lines with these words are not passed on: a warning that whoever tries the product can do nothing about."""
 
 
 def dies_with_parent(death_signal: signal.Signals) -> Callable[[], None]:

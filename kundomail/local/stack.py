@@ -119,6 +119,7 @@ def _fronts(plan: Plan) -> Iterable[Service]:
     arguments = ["uvicorn", "kundomail.asgi:application", "--host", plan.http_address, "--port", str(plan.http_port)]
     # An open page with live updates would hold up the stop for ever.
     arguments += ["--timeout-graceful-shutdown", "3", "--lifespan", "off", "--no-access-log", "--no-server-header"]
+    arguments += ["--log-level", "warning"]
     yield _module(plan, "web", FRONTS, *arguments, is_ready=answers(plan.http_port))
 
 

@@ -121,7 +121,7 @@ class Supervisor:
         """Start the process, pass its lines on, and give its exit code when it has ended with all its children."""
         # A pipe of our own: asyncio's would make wait() wait for every child that inherited it.
         output, input_of_child = os.pipe()
-        passing = asyncio.create_task(self._pass_lines_on(running.service.name, output))
+        passing = asyncio.create_task(self._pass_lines_on(running.service, output))
         try:
             running.process = await self._spawn(running.service, input_of_child)
         finally:
@@ -171,27 +171,32 @@ class Supervisor:
                 return
             await asyncio.sleep(READY_POLL_SECONDS)
 
-    async def _pass_lines_on(self, name: str, output: int) -> None:
+    async def _pass_lines_on(self, service: Service, output: int) -> None:
         """Report whole lines until everybody who can write has gone."""
         stream, loop = asyncio.StreamReader(), asyncio.get_running_loop()
         transport, _ = await loop.connect_read_pipe(
             lambda: asyncio.StreamReaderProtocol(stream), os.fdopen(output, "rb", buffering=0)
         )
         try:
-            await self._report_lines(name, stream)
+            await self._report_lines(service, stream)
         finally:
             transport.close()
 
-    async def _report_lines(self, name: str, stream: asyncio.StreamReader) -> None:
+    async def _report_lines(self, service: Service, stream: asyncio.StreamReader) -> None:
         rest = b""
         while chunk := await stream.read(LINE_MAX_OCTETS):
             *lines, rest = (rest + chunk).split(b"\n")
             if len(rest) > LINE_MAX_OCTETS:
                 lines, rest = [*lines, rest], b""
             for line in lines:
-                self._report(name, line.decode(errors="replace").rstrip("\r"))
+                self._report_line(service, line)
         if rest:
-            self._report(name, rest.decode(errors="replace"))
+            self._report_line(service, rest)
+
+    def _report_line(self, service: Service, octets: bytes) -> None:
+        line = octets.decode(errors="replace").rstrip("\r")
+        if not service.hushed or service.hushed not in line:
+            self._report(service.name, line)
 
     async def _stop_one(self, running: _Running) -> None:
         process, keeper = running.process, running.keeper

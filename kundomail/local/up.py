@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -93,5 +94,5 @@ async def _bring_up(supervisor: Supervisor, plan: stack.Plan) -> None:
 
 
 def report(name: str, line: str) -> None:
-    """Print one line of a process behind its name."""
-    print(f"{name:<{NAME_COLUMNS}}| {line}", file=sys.stdout, flush=True)
+    """Print one line of a process behind the time and its name."""
+    print(f"{time.strftime('%H:%M:%S')} {name:<{NAME_COLUMNS}}| {line}", file=sys.stdout, flush=True)

@@ -1,12 +1,16 @@
 """Logging: one line an event on standard error. No subjects, bodies or mail addresses are logged."""
 
-from kundomail.settings.environment import env
+from kundomail.settings.environment import LOCAL, env
 
 LOG_LEVEL: str = env.str("LOG_LEVEL", default="INFO")
+# In local mode the supervisor puts the time before every line of every process: one clock.
+_TIME = "" if LOCAL else "%(asctime)s "
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"()": "kundomail.log_lines.LineFormatter", "format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "formatters": {
+        "line": {"()": "kundomail.log_lines.LineFormatter", "format": f"{_TIME}%(levelname)s %(name)s: %(message)s"}
+    },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     "loggers": {

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -209,6 +210,18 @@ def test_long_output_without_line_end_is_passed_on_in_pieces() -> None:
     asyncio.run(session())
     assert output.of("talk")[-1] == "end"
     assert sum(map(len, output.of("talk")[:-1])) == 300_000
+
+
+def test_lines_that_help_nobody_are_not_passed_on() -> None:
+    output = Output()
+    service = replace(_shell("talk", "echo one; echo a useless warning; echo two"), hushed="useless warning")
+
+    async def session() -> None:
+        async with Supervisor(output) as supervisor:
+            await supervisor.complete(service)
+
+    asyncio.run(session())
+    assert output.of("talk") == ["one", "two"]
 
 
 SUPERVISOR_OF_TWO = """

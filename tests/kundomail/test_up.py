@@ -1,6 +1,7 @@
 """`make run`: one at a time, on ports that are free, with the processes the product needs."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -149,6 +150,10 @@ def test_the_product_comes_up_answers_refuses_a_second_start_and_leaves_nothing(
         assert second.returncode != 0
         assert f"already running: http://localhost:{http} (process {product.process.pid})" in second.stderr
         assert "again in" not in product.log.read_text()
+        lines = [line for line in product.log.read_text().splitlines() if "| " in line]
+        assert lines
+        assert [line for line in lines if not re.match(r"\d\d:\d\d:\d\d \S+ *\| ", line)] == []
+        assert [line for line in lines if "WARNING" in line or re.search(r"\d\d:\d\d:\d\d(?! UTC)", line[8:])] == []
     finally:
         product.process.send_signal(signal.SIGINT)
         assert product.process.wait(60) == 0

@@ -21,6 +21,7 @@ from inboxes.models import Inbox
 from whitelabel.keys import token_keys
 
 CANDIDATES = 20  # conversations looked at for one identifier
+SUBJECTS = 100  # the latest mails of a conversation whose subjects are known
 
 # Messages of an inbox that carry one of some identifiers, latest first. `column` is a name from this module.
 _POINTING = """
@@ -32,15 +33,24 @@ _POINTING = """
         ORDER BY received_at DESC LIMIT %s
     ) AS found
 """
-# Everybody who wrote in a conversation, or stands in To or Cc of its mail, with the inboxes and subjects of that mail.
+# Everybody who wrote in a conversation, or stands in To or Cc of its mail, and the inboxes of that mail.
 _PARTICIPANTS = """
-    SELECT DISTINCT message.conversation_id, message.inbox_id, message.subject, lower(person.address)
+    SELECT DISTINCT message.conversation_id, message.inbox_id, lower(person.address)
     FROM conversations_message AS message CROSS JOIN LATERAL (
         SELECT message.from_address AS address WHERE message.kind = 'inbound'
         UNION ALL
         SELECT value->>'address' FROM jsonb_array_elements(message.to || message.cc)
     ) AS person
     WHERE message.organization_id = %s AND message.conversation_id = ANY(%s) AND message.kind <> 'note'
+"""
+_SUBJECTS = """
+    SELECT DISTINCT wanted.id, latest.subject
+    FROM unnest(%s::bigint[]) AS wanted(id)
+    CROSS JOIN LATERAL (
+        SELECT subject FROM conversations_message
+        WHERE organization_id = %s AND conversation_id = wanted.id AND kind <> 'note'
+        ORDER BY received_at DESC, id DESC LIMIT %s
+    ) AS latest
 """
 
 
@@ -139,10 +149,11 @@ class InboxLookup:
         people: dict[int, set[str]] = defaultdict(set)
         inboxes: dict[int, set[int]] = defaultdict(set)
         subjects: dict[int, set[str]] = defaultdict(set)
-        for pk, inbox_id, subject, address in _rows(_PARTICIPANTS, [self.inbox.organization_id, pks]):
+        for pk, inbox_id, address in _rows(_PARTICIPANTS, [self.inbox.organization_id, pks]):
             inboxes[pk].add(inbox_id)
-            subjects[pk].add(subject)
             people[pk].add(address)
+        for pk, subject in _rows(_SUBJECTS, [pks, self.inbox.organization_id, SUBJECTS]):
+            subjects[pk].add(normal_subject(subject))
         rows = Conversation.objects.select_related("contact").filter(pk__in=pks)
         return {row.pk: self._candidate(row, people[row.pk], inboxes[row.pk], subjects[row.pk]) for row in rows}
 
@@ -152,7 +163,7 @@ class InboxLookup:
             conversation_id=row.pk,
             inbox_ids=frozenset(inboxes | {row.inbox_id}),
             participants=frozenset(person for person in people | {customer} if person and not self._is_own(person)),
-            subjects=frozenset({row.normal_subject, *map(normal_subject, subjects)}),
+            subjects=frozenset(subjects | {row.normal_subject}),
             last_activity_at=row.last_activity_at,
             is_open=row.status != Conversation.Status.DONE,
             merged_into=row.merged_into_id,

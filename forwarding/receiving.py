@@ -40,7 +40,7 @@ def tls_from_settings() -> ssl.SSLContext:
 def service_maker(limits: Limits, door: Door, tls: ssl.SSLContext) -> Callable[[], Service]:
     """What makes a process's service. The parts given here and the flood gate are shared by all processes."""
     flood = FloodGate(limits.flood_per_minute)
-    proxies = networks(settings.SMTP_PROXY_NETWORKS)
+    proxies, fronts = networks(settings.SMTP_PROXY_NETWORKS), networks(settings.SMTP_XFORWARD_NETWORKS)
 
     def make() -> Service:
         return Service(
@@ -54,6 +54,7 @@ def service_maker(limits: Limits, door: Door, tls: ssl.SSLContext) -> Callable[[
             tls=tls,
             certificate=_certificate() if settings.SMTP_CERTIFICATE else None,
             proxy_networks=proxies,
+            xforward_networks=fronts,
             temporary_directory=settings.SMTP_TEMPORARY_DIRECTORY or None,
             refusals=RefusalLog(per_day=settings.LEDGER_REFUSALS_PER_INBOX_AND_DAY),
         )

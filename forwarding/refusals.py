@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 
 _WAITING_AT_MOST = 2000
 _RETRY_SECONDS = 5.0
+CLOSE_SECONDS = 5.0
+"""A server that stops does not wait longer for its last refusals; the supervisor would kill it."""
 
 
 class RefusalLog:
@@ -44,11 +46,11 @@ class RefusalLog:
             self._news.notify()
 
     def close(self) -> None:
-        """Write what waits, unless the database is away, and end the thread."""
+        """Write what waits, unless the database is away, and end the thread; wait at most CLOSE_SECONDS for that."""
         with self._news:
             self._closed.set()
             self._news.notify()
-        self._thread.join()
+        self._thread.join(CLOSE_SECONDS)
 
     def _run(self) -> None:
         while refusals := self._next():

@@ -6,6 +6,7 @@ message to a `Spool` (both in `envelope`), so that the same server runs in tests
     limits       every number, with its unit
     replies      every answer, word by word
     paths        the argument of MAIL and RCPT, taken apart (pure)
+    forwarded    XFORWARD: whom a trusted server in front speaks for (pure)
     data         end of data and dot-unstuffing over chunk borders (pure)
     trace        Received headers counted (pure)
     body         the octets of one message, in memory or on disk

@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from forwarding.smtpd import replies
 from forwarding.smtpd.body import Body
 from forwarding.smtpd.connection import Connection, SessionEnded
-from forwarding.smtpd.envelope import Envelope, Found, Recipient, Refusal, TemporaryFailure, Transaction
+from forwarding.smtpd.envelope import Envelope, Found, Recipient, Refusal, Resolution, TemporaryFailure, Transaction
+from forwarding.smtpd.forwarded import OFFERED, Client, read_attributes, spoken_for
 from forwarding.smtpd.paths import ForbiddenCharacter, Path, PathSyntaxError, read_path, readable, refuse_forbidden
 from forwarding.smtpd.reception import EndlessData, Reception, SlowData
 from forwarding.smtpd.replies import Reply
@@ -25,7 +26,7 @@ class ReceivingSMTP(Connection):
 
     def _set_rset_state(self) -> None:
         """Called by aiosmtpd at the beginning and after STARTTLS (RFC 3207 section 4.2: forget all)."""
-        self._transaction = None
+        self._forget_message()
         self._helo = ""
 
     # --- Greeting --------------------------------------------------------------------------------------------------
@@ -42,6 +43,8 @@ class ReceivingSMTP(Connection):
         extensions = [f"SIZE {self._limits.message_octets}", "8BITMIME", "SMTPUTF8", "PIPELINING"]
         if self._service.tls is not None and self._tls_protocol is None:
             extensions.append("STARTTLS")
+        if self._may_speak_for_others():
+            extensions.append(OFFERED)
         lines = [self.hostname, *extensions]
         await self.push("".join(f"250-{line}\r\n" for line in lines) + "250 ENHANCEDSTATUSCODES")
 
@@ -64,6 +67,27 @@ class ReceivingSMTP(Connection):
         else:
             await super().smtp_STARTTLS("")
 
+    async def smtp_XFORWARD(self, arg: str | None) -> None:
+        """Learn whom a trusted server speaks for, until the end of the next message. To anybody else: no such command."""
+        if not self._may_speak_for_others():
+            await self._refuse_verb("XFORWARD")
+        elif self._transaction is not None:
+            await self.say(replies.NESTED_MAIL)
+        else:
+            await self.say(self._learn_client(arg))
+
+    def _learn_client(self, arg: str | None) -> Reply:
+        try:
+            attributes = self._spoken_for | read_attributes(arg)
+            spoken_for(self._own_client(), attributes)
+        except ValueError:
+            return replies.SYNTAX
+        self._spoken_for = attributes
+        return replies.OK
+
+    def _own_client(self) -> Client:
+        return Client(*self.peer, self._helo)
+
     # --- Envelope --------------------------------------------------------------------------------------------------
 
     async def smtp_MAIL(self, arg: str | None) -> None:
@@ -76,6 +100,7 @@ class ReceivingSMTP(Connection):
             await self.say(self._begin(arg))
 
     def _begin(self, arg: str | None) -> Reply:
+        self._refused = None
         try:
             path = read_path(arg, "FROM:")
             sender = readable(path.argument)
@@ -85,12 +110,15 @@ class ReceivingSMTP(Connection):
         except ForbiddenCharacter:
             return replies.MALFORMED_ADDRESS
         refusal = self._refuse_parameters(path)
-        if refusal is not None:
-            return refusal
-        if not self._service.has_disk(self.loop.time()):
-            return replies.DISK_FULL
+        if refusal is None and not self._service.has_disk(self.loop.time()):
+            refusal = replies.DISK_FULL
         options = tuple(name if value is None else f"{name}={value}" for name, value in path.parameters.items())
-        self._transaction = Transaction(sender, options, "SMTPUTF8" in path.parameters)
+        client = spoken_for(self._own_client(), self._spoken_for)
+        transaction = Transaction(sender, options, "SMTPUTF8" in path.parameters, client)
+        if refusal is not None:
+            self._refused = (refusal, transaction)
+            return refusal
+        self._transaction = transaction
         return replies.SENDER_OK
 
     def _refuse_parameters(self, path: Path) -> Reply | None:
@@ -111,8 +139,7 @@ class ReceivingSMTP(Connection):
 
     async def smtp_RCPT(self, arg: str | None) -> None:
         """Add a recipient to the message."""
-        transaction = self._transaction
-        if transaction is None:
+        if self._transaction is None and self._refused is None:
             await self.say(replies.MAIL_FIRST)
             return
         try:
@@ -123,7 +150,21 @@ class ReceivingSMTP(Connection):
         except ForbiddenCharacter:
             await self.say(replies.MALFORMED_ADDRESS)
         else:
-            await self.say(await self._add_recipient(transaction, path))
+            transaction = self._transaction
+            await self.say(await (self._add_recipient(transaction, path) if transaction else self._refuse_late(path)))
+
+    async def _refuse_late(self, path: Path) -> Reply:
+        """MAIL was refused, and a peer that pipelines names the recipient all the same: they may ask about that mail."""
+        if self._refused is not None:
+            reply, transaction = self._refused
+            resolution = await self._resolved(path, transaction)
+            if resolution.recipient is not None:
+                self._note(reply, transaction, [resolution.recipient])
+        return replies.MAIL_FIRST
+
+    async def _resolved(self, path: Path, transaction: Transaction) -> Resolution:
+        async with asyncio.timeout(self._limits.resolve_seconds):
+            return await self._service.directory.resolve(path.argument, transaction.smtputf8)
 
     async def _add_recipient(self, transaction: Transaction, path: Path) -> Reply:
         if path.parameters:
@@ -132,8 +173,7 @@ class ReceivingSMTP(Connection):
             return replies.NO_ADDRESS
         if len(transaction.recipients) >= self._limits.recipients:
             return replies.TOO_MANY_RECIPIENTS
-        async with asyncio.timeout(self._limits.resolve_seconds):
-            resolution = await self._service.directory.resolve(path.argument, transaction.smtputf8)
+        resolution = await self._resolved(path, transaction)
         if not isinstance(resolution, Found):
             if resolution.recipient is not None:
                 self._note(resolution.reply, transaction, [resolution.recipient])
@@ -147,7 +187,7 @@ class ReceivingSMTP(Connection):
 
     async def smtp_RSET(self, arg: str | None) -> None:
         """Forget the message under way."""
-        self._transaction = None
+        self._forget_message()
         await self.say(replies.OK)
 
     # --- Message ---------------------------------------------------------------------------------------------------
@@ -169,8 +209,13 @@ class ReceivingSMTP(Connection):
             reply = await self._receive_message(transaction)
             if reply is not replies.ACCEPTED:
                 self._note(reply, transaction, transaction.recipients)
-            self._transaction = None
+            self._forget_message()
             await self.say(reply)
+
+    def _forget_message(self) -> None:
+        self._transaction = None
+        self._refused = None
+        self._spoken_for = {}
 
     async def _receive_message(self, transaction: Transaction) -> Reply:
         try:
@@ -241,8 +286,8 @@ class ReceivingSMTP(Connection):
             Refusal(
                 reply=reply,
                 recipients=tuple(recipients),
-                peer_ip=self.peer[0],
-                helo=self._helo,
+                peer_ip=transaction.client.address,
+                helo=transaction.client.helo,
                 mail_from=transaction.mail_from,
                 at=datetime.now(UTC),
             )
@@ -250,9 +295,9 @@ class ReceivingSMTP(Connection):
 
     def _envelope(self, transaction: Transaction) -> Envelope:
         return Envelope(
-            peer_ip=self.peer[0],
-            peer_port=self.peer[1],
-            helo=self._helo,
+            peer_ip=transaction.client.address,
+            peer_port=transaction.client.port,
+            helo=transaction.client.helo,
             tls=described(self.session.ssl if self.session else None),
             mail_from=transaction.mail_from,
             mail_options=transaction.mail_options,

@@ -45,6 +45,10 @@ class Connection(SMTP):
     line_length_limit = 65_536  # aiosmtpd's name for the limit of its StreamReader: twice this is buffered at most
 
     _transaction: Transaction | None = None
+    _refused: tuple[Reply, Transaction] | None = None
+    """A message whose MAIL was refused, until its sender begins another."""
+    _spoken_for: dict[str, str | None]
+    """The attributes of XFORWARD."""
     _helo = ""
 
     def __init__(self, service: Service, loop: asyncio.AbstractEventLoop) -> None:
@@ -140,6 +144,9 @@ class Connection(SMTP):
 
     def _set_peer(self, address: str, port: int) -> None:
         self.peer = (str(peer_address(address)), port)
+
+    def _may_speak_for_others(self) -> bool:
+        return within(peer_address(self.peer[0]), self._service.xforward_networks)
 
     async def _read_proxy_header(self) -> None:
         """Take the sender's address from a trusted proxy. A header from anybody else is an unknown command."""

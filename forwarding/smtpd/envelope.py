@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from forwarding.smtpd.body import Body
+from forwarding.smtpd.forwarded import Client
 from forwarding.smtpd.replies import Reply
 
 
@@ -47,8 +48,9 @@ Resolution = Found | Refused
 class Envelope:
     """The SMTP envelope of one message.
 
-    `peer_ip` and `peer_port` are the sender's, also behind a proxy; `tls` is "version/cipher" or ""; `mail_from` is ""
-    for the null sender; `mail_options` are MAIL's parameters as written, names in upper case; `received_at` is aware.
+    `peer_ip`, `peer_port` and `helo` are the sender's, also behind a proxy (port 0: unknown); `tls` is "version/cipher"
+    or ""; `mail_from` is "" for the null sender; `mail_options` are MAIL's parameters as written, names in upper case;
+    `received_at` is aware.
     """
 
     peer_ip: str
@@ -63,11 +65,12 @@ class Envelope:
 
 @dataclass
 class Transaction:
-    """A message under way: MAIL was accepted. Fields as in Envelope."""
+    """A message under way. Fields as in Envelope; `client` also names the one that a server in front speaks for."""
 
     mail_from: str
     mail_options: tuple[str, ...]
     smtputf8: bool
+    client: Client
     recipients: list[Recipient] = field(default_factory=list)
 
 
@@ -113,9 +116,16 @@ class Refusals(Protocol):
         """Take `refusal` at once: nobody waits for it, and nothing is raised."""
         ...
 
+    def close(self) -> None:
+        """Write what was taken and is not written yet. Blocks."""
+        ...
+
 
 class Unnoted:
     """Refusals that nobody wants to know of."""
 
     def note(self, refusal: Refusal) -> None:
         """Forget it."""
+
+    def close(self) -> None:
+        """Nothing to do."""

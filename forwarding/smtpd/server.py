@@ -45,6 +45,7 @@ class Server:
             session.shut()
         await self._until_empty(_LAST_REPLY_SECONDS)
         await self.service.finish_storing(self.service.limits.store_seconds)
+        await asyncio.to_thread(self.service.refusals.close)
 
     async def _until_empty(self, seconds: float) -> None:
         loop = asyncio.get_running_loop()

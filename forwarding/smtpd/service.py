@@ -37,6 +37,7 @@ class Service:
 
     `own_hosts`: our host names in lower case, to find loops; `certificate`: PEM files of chain and key, None for a
     self-made one; `proxy_networks`: peers that must send a PROXY header;
+    `xforward_networks`: peers that may say whom they speak for;
     `temporary_directory`: for large bodies, None for the system's; `refusals`: told what was not
     taken; `bare_newlines`: command lines that ended without CR.
     """
@@ -51,6 +52,7 @@ class Service:
     tls: ssl.SSLContext | None = None
     certificate: tuple[str, str] | None = None
     proxy_networks: Sequence[Network] = ()
+    xforward_networks: Sequence[Network] = ()
     temporary_directory: str | None = None
     refusals: Refusals = field(default_factory=Unnoted)
     sessions: set[Drainable] = field(default_factory=set)

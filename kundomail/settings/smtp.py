@@ -16,6 +16,8 @@ SMTP_CERTIFICATE: str = env.str("SMTP_CERTIFICATE", default="")
 SMTP_CERTIFICATE_KEY: str = env.str("SMTP_CERTIFICATE_KEY", default="")
 # Load balancers that send a PROXY header, as networks. Nobody else may.
 SMTP_PROXY_NETWORKS: list[str] = env.list("SMTP_PROXY_NETWORKS", default=[])
+# Servers in front, for example Postfix, that may name the client they speak for (XFORWARD), as networks. Nobody else may.
+SMTP_XFORWARD_NETWORKS: list[str] = env.list("SMTP_XFORWARD_NETWORKS", default=[])
 # Large bodies while they arrive; empty: the system's.
 SMTP_TEMPORARY_DIRECTORY: str = env.str("SMTP_TEMPORARY_DIRECTORY", default="")
 # The key of the service address that reads postmaster and abuse (`manage.py ensure_operator` makes it).

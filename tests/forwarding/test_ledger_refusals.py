@@ -200,3 +200,31 @@ def test_while_the_database_is_away_refusals_wait(lillestad: Town, caplog: pytes
 def rename(table: str, to: str) -> None:
     with connection.cursor() as cursor:
         cursor.execute(f"ALTER TABLE {table} RENAME TO {to}")
+
+
+def test_a_size_refused_at_mail_is_written_down_for_the_recipient_named_behind_it(lillestad: Town) -> None:
+    address = address_of(lillestad.inbox)
+    with server(Limits(message_octets=2000)) as running, running.session().greet() as session:
+        # As a server that pipelines: it names the recipient before it has read the reply to MAIL.
+        session.send(b"MAIL FROM:<barry@example.org> SIZE=3000\r\nRCPT TO:<%s>\r\nDATA\r\n" % address.encode())
+        assert [reply[:3] for reply in session.replies(3)] == [b"552", b"503", b"503"]
+        assert session.command(b"RSET").startswith(b"250")
+        assert session.command(b"RCPT TO:<%s>" % address.encode()).startswith(b"503")
+    [row] = rows(lillestad)
+    assert (row.reply, row.recipient, row.mail_from, row.times) == (
+        "552 5.3.4 Message too large", address, "barry@example.org", 1,
+    )  # fmt: skip
+
+
+def test_the_last_refusals_are_written_before_the_server_ends(lillestad: Town) -> None:
+    address = address_of(lillestad.inbox)
+    put(lillestad, "retired")
+    directory = ServiceDirectory(
+        mail_domain=settings.MAIL_DOMAIN, operator_key="", token_keys=token_keys(), suspension=timedelta(days=14)
+    )
+    with receiving(directory=directory, refusals=RefusalLog(per_day=100)) as running:
+        for number in range(20):
+            attempt(running, address, sender=f"{number}@example.org")
+        running.drain()
+        assert len(rows(lillestad)) == 20
+    directory.close()

@@ -33,7 +33,7 @@ class Command(BaseCommand):
             listeners = listen(host, port, processes)
         except OSError as error:
             raise CommandError(f"The SMTP server cannot start on {host} port {port}: {error}") from error
-        door = Door(limits, receiving.networks(settings.SMTP_WIDE_NETWORKS))
+        door = Door(limits, receiving.networks([*settings.SMTP_WIDE_NETWORKS, *settings.SMTP_XFORWARD_NETWORKS]))
         make_service = receiving.service_maker(limits, door, tls)
         self.stdout.write(f"receiving mail on {host} port {listeners[0].getsockname()[1]}, {processes} processes")
         self.stdout.flush()

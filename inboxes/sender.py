@@ -216,6 +216,17 @@ def leaves_as_own(inbox: Inbox) -> bool:
     return identity.choose(inbox.address, inbox.service_address, inbox.name).kind == identity.Kind.OWN
 
 
+def faulty_addresses() -> frozenset[str]:
+    """Own addresses in use whose domain has a wrong record, or had one a moment ago. Call inside the organization's scope."""
+    faulty = SenderAddress.objects.filter(activated_at__isnull=False, sender_domain__bad_since__isnull=False)
+    return frozenset(faulty.values_list("address", flat=True))
+
+
+def fault_text() -> str:
+    """What lists say beside an inbox whose address is one of `faulty_addresses`, in the active language."""
+    return _("A DNS record of the sender address is wrong")
+
+
 def _context(request: MemberRequest, inbox: Inbox, claim: SenderDomain | None) -> dict[str, Any]:
     own = own_sender(inbox)
     shared = (

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from inboxes.creating import InboxRefused, create_inbox
 from inboxes.forms import GeneralForm, NewInboxForm, SignatureForm
 from inboxes.models import Inbox, ServiceAddress
-from inboxes.sender import leaves_as_own, own_sender
+from inboxes.sender import fault_text, faulty_addresses, leaves_as_own, own_sender
 from organizations.models import Event, record
 from organizations.permissions import admin_required
 from organizations.requests import MemberRequest
@@ -22,13 +22,14 @@ GOOGLE_CODE_DAYS = 7  # a code is shown so long after it came; Google's are shor
 
 
 def index(request: MemberRequest, organization_slug: str) -> HttpResponse:
-    """Every inbox of the organization with the address to forward to."""
+    """Every inbox of the organization with the address to forward to, and whether its sender address is in trouble."""
     inboxes = Inbox.objects.order_by("name", "id").only("id", "organization_id", "name", "address", "last_received_at")
     keys = ServiceAddress.objects.filter(state=ServiceAddress.State.ACTIVE, is_primary=True).only(
         "inbox_id", "local_key"
     )
     address_of = {key.inbox_id: key.address for key in keys}
-    rows = [(inbox, address_of.get(inbox.pk, "")) for inbox in inboxes]
+    faulty = faulty_addresses()
+    rows = [(inbox, address_of.get(inbox.pk, ""), fault_text() if inbox.address in faulty else "") for inbox in inboxes]
     return render(request, "inboxes/index.html", {"rows": rows})
 
 

@@ -24,6 +24,7 @@ from conversations.models import Conversation, Message
 from conversations.plain_text import visible_controls
 from conversations.search import search
 from inboxes.models import Inbox
+from inboxes.sender import fault_text, faulty_addresses
 from organizations.requests import number_in
 from whitelabel.models import OutboundMail
 
@@ -93,7 +94,7 @@ class Row:
 
 
 class Workplace:
-    """One request's rail and list. Costs three queries: inboxes, counts, rows."""
+    """One request's rail and list. Costs four queries: inboxes, counts, faults, rows."""
 
     def __init__(self, request: HttpRequest, place: Place) -> None:
         self.request = request
@@ -150,7 +151,7 @@ class Workplace:
         known = list(
             inboxes
             if inboxes is not None
-            else Inbox.objects.only("id", "organization_id", "name").order_by("name", "id")
+            else Inbox.objects.only("id", "organization_id", "name", "address").order_by("name", "id")
         )
         counts = lists.counts(self.request.user)  # type: ignore[arg-type]  # members only
         live = reverse("conversations:rail", args=[self.slug]) + self.place.query()
@@ -165,18 +166,20 @@ class Workplace:
         }
 
     def _inbox_links(self, inboxes: Sequence[Inbox], counts: Counts) -> list[dict[str, Any]]:
-        every = [(None, _("All inboxes"), "layers")] if len(inboxes) != 1 else []
-        each_inbox = [(each.pk, each.name, "inbox") for each in inboxes]
+        faulty = faulty_addresses()
+        every = [(None, _("All inboxes"), "layers", "")] if len(inboxes) != 1 else []
+        each_inbox = [(each.pk, each.name, "inbox", fault_text() if each.address in faulty else "") for each in inboxes]
         chosen = self.place.inbox_id if len(inboxes) != 1 else inboxes[0].pk
         return [
             {
                 "label": label,
                 "icon": icon,
+                "fault": fault,
                 "url": self.url(Place(self.place.which, inbox_id=inbox_id)),
                 "count": counts.of(lists.UNANSWERED, inbox_id),
                 "current": chosen == inbox_id,
             }
-            for inbox_id, label, icon in every + each_inbox
+            for inbox_id, label, icon, fault in every + each_inbox
         ]
 
     def _is_shown(self, which: ConversationList, counts: Counts) -> bool:

@@ -282,6 +282,27 @@ def test_a_record_that_was_right_is_gone_and_not_awaited(domain: Domain, client:
     assert "A record is no longer right" in text
 
 
+def seen_at(domain: Domain, client: Client, name: str, *arguments: object) -> str:
+    client.force_login(domain.town.agent)
+    response = client.get(reverse(name, args=[domain.town.organization.slug, *arguments]), follow=True)
+    return response.content.decode()
+
+
+@pytest.mark.parametrize("name", ["inboxes:index", "conversations:dashboard"])
+def test_lists_of_inboxes_say_that_a_sender_address_is_in_trouble(domain: Domain, client: Client, name: str) -> None:
+    words = "En DNS-post för avsändaradressen är fel"
+    before = seen_at(domain, client, name)
+    domain.publish(without=("spf",))
+    domain.check()
+    broken = seen_at(domain, client, name)
+    domain.publish()
+    domain.check()
+    domain.minutes_pass(31)
+    domain.check()
+
+    assert [words in before, words in broken, words in seen_at(domain, client, name)] == [False, True, False]
+
+
 def test_the_banner_counts_the_records(domain: Domain, client: Client) -> None:
     domain.publish(without=("spf", "mx1", "mx2", "dkim-k1", "dkim-k2", "owner"))
     domain.check()

@@ -12,6 +12,11 @@ _QUOTED_LOCAL = re.compile("\x01([^\x01]{1,200})\x01@([^\\s<>(),;:@]{1,255})")
 _AROUND_SIGNS = re.compile(r"\s{0,9}([@.])\s{0,9}")
 _LOCAL_ONLY = {"mailer-daemon", "postmaster", "root", "daemon"}
 _QUOTE = "\x01"  # stands for the quotes around a quoted string while names are read; quotes inside stay themselves
+# One mailbox as most mail has it, which needs no scanner: `"Name" <user@host>`, `Name <user@host>`, `user@host`.
+_PLAIN = re.compile(
+    rb"""(?:"([A-Za-z0-9 .,()&/_-]{1,100})"|([A-Za-z0-9][A-Za-z0-9 ._-]{0,100}))?[ ]?"""
+    rb"<([A-Za-z0-9._+-]{1,64}@[A-Za-z0-9.-]{1,255})>|([A-Za-z0-9._+-]{1,64}@[A-Za-z0-9.-]{0,254}[A-Za-z0-9])"
+)
 _PIECE = re.compile(r'[^"()<>,;:\\]+|.', re.DOTALL)
 
 
@@ -114,6 +119,9 @@ class _Scanner:
 
 def parse_addresses(raw: bytes, fallback_charset: str = "", maximum: int = 2_000) -> tuple[Address, ...]:
     """Read all mailboxes of a raw header value; what has no address keeps its text as name."""
+    if (plain := _PLAIN.fullmatch(raw)) is not None:
+        quoted, words, angle, bare = (group.decode("ascii") if group else "" for group in plain.groups())
+        return (Address(squeeze(quoted or words), angle or bare),)
     value = raw.decode("latin-1")
     entries = _joined_names(_Scanner(value, maximum).run())
     found = [_address(entry, fallback_charset) for entry in entries]

@@ -20,9 +20,9 @@ _DIVIDED_LINES = 8
 _HEADER_GAP = 2
 _WORDS_BESIDE_SIGNATURE = 2  # a single word may be all of the answer, or only its greeting: the signature stays with it
 _WORD = re.compile(r"\w+")
-_QUOTED = {Line.QUOTE, Line.ATTRIBUTION, Line.SEPARATOR}
-_SIGNED = {Line.DEVICE, Line.MARKED_SIGNATURE}
-_WRITTEN = {Line.TEXT, Line.HEADER}
+_QUOTED = (Line.QUOTE, Line.ATTRIBUTION, Line.SEPARATOR)
+_SIGNED = (Line.DEVICE, Line.MARKED_SIGNATURE)
+_WRITTEN = (Line.TEXT, Line.HEADER)
 
 
 def text_ranges(text: str, marks: tuple[Mark, ...], limits: Limits) -> tuple[TextRange, ...]:

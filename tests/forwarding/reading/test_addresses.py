@@ -1,8 +1,12 @@
 """Mailboxes, as they should be and as they are."""
 
-import pytest
+import re
 
-from forwarding.reading import Address
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from forwarding.reading import Address, addresses
 from forwarding.reading.addresses import parse_addresses
 
 
@@ -60,3 +64,16 @@ def test_lists_and_groups_are_read(written: bytes, addresses: list[str]) -> None
 
 def test_a_list_is_cut_at_its_limit() -> None:
     assert len(parse_addresses(b"a@x.se, " * 50, maximum=10)) == 10
+
+
+@given(
+    st.lists(
+        st.sampled_from([b'"', b"<", b">", b" ", b"Anna", b"a@b.se", b".", b"-", b"_", b",", b"(", b")", b"'", b"@"])
+    )
+)
+def test_the_short_way_reads_what_the_scanner_does(pieces: list[bytes]) -> None:
+    for raw in (b"".join(pieces), b'"' + b"".join(pieces) + b'" <a@b.se>', b"".join(pieces) + b" <a@b.se>"):
+        short = parse_addresses(raw)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(addresses, "_PLAIN", re.compile(rb"(?!)()()()()"))
+            assert parse_addresses(raw) == short, raw

@@ -53,6 +53,13 @@ def test_i_a_colleague_at_the_same_company_takes_part():
     assert (decision.conversation_id, decision.new_participant) == (10, False)
 
 
+def test_i_somebody_at_another_company_does_not():
+    with_company = conversation(participants=frozenset({"bo@mail.foretag.se", ANNA}))
+    rows = Rows([with_company], message_ids={"first@x": 10})
+    for sender in ("eva@annat.se", "eva@foretag.com", "eva@inteforetag.se"):
+        assert decide(mail("In-Reply-To: <first@x>", sender=sender), rows) == LINKED
+
+
 def test_i_somebody_else_at_the_same_free_mail_service_does_not():
     rows = Rows([conversation()], message_ids={"first@x": 10})
     assert decide(mail("In-Reply-To: <first@x>", sender="eve@GMAIL.com"), rows) == LINKED
@@ -95,6 +102,12 @@ def test_iv_an_old_mail_answered_for_a_new_matter_begins_a_conversation():
 def test_iv_a_changed_subject_within_30_days_is_flagged():
     decision = decide(mail(subject="Bygglov för altan"), Rows([conversation()]), tag=reply_tag())
     assert (decision.conversation_id, decision.subject_changed) == (10, True)
+
+
+@pytest.mark.parametrize(("days", "conversation_id"), [(30, 10), (30.001, None)])
+def test_iv_an_old_mail_is_older_than_30_days(days, conversation_id):
+    old = conversation(last_activity_at=NOW - timedelta(days=days))
+    assert decide(mail(subject="Bygglov"), Rows([old]), tag=reply_tag()).conversation_id == conversation_id
 
 
 @pytest.mark.parametrize("subject", ["Sv: Sommarjobb på badet", "", "VB: [extern] SOMMARJOBB  på badet", "Re:"])

@@ -129,6 +129,12 @@ def test_4_an_answer_to_a_mail_of_a_person(post: Pipeline, lillestad: Town, sent
     assert placed(post.receive(raw, lillestad.inbox)) == (1, "message_id")
 
 
+def test_4_of_two_mails_with_one_identifier_the_latest_is_meant(post: Pipeline, lillestad: Town) -> None:
+    for number in (1, 2):
+        post.receive(mail(f"Ditt paket {number}", f"Nummer {number}\n", message_id="same@example.org"), lillestad.inbox)
+    assert placed(post.receive(mail("Re: Ditt paket", In_Reply_To="<same@example.org>"), lillestad.inbox))[0] == 2
+
+
 def test_5_a_mail_of_the_same_thread_whose_own_parent_never_reached_us(
     post: Pipeline, lillestad: Town, sent: Message
 ) -> None:

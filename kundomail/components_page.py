@@ -222,6 +222,9 @@ def _context() -> dict[str, Any]:
     }
 
 
+ERROR_PAGES = (403, 429, 500, 503)
+
+
 def components(request: HttpRequest) -> HttpResponse:
     """Show every component with all its states; 404 outside local mode."""
     if not settings.LOCAL:
@@ -238,6 +241,13 @@ def undone(request: HttpRequest) -> HttpResponse:
     response = HttpResponse(status=204)
     response["HX-Trigger"] = json.dumps({"toast": {"text": _("Undone")}})
     return response
+
+
+def error(request: HttpRequest, code: int) -> HttpResponse:
+    """Show the page of an error that cannot be had by asking for it; 404 outside local mode and for other codes."""
+    if not settings.LOCAL or code not in ERROR_PAGES:
+        raise Http404
+    return render(request, f"{code}.html", status=code)
 
 
 def work_example(request: HttpRequest) -> HttpResponse:

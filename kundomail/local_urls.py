@@ -7,6 +7,7 @@ from kundomail import components_page
 urlpatterns: list[URLPattern | URLResolver] = [
     path("components/", components_page.components, name="components"),
     path("components/work/", components_page.work_example, name="components_work"),
+    path("components/errors/<int:code>/", components_page.error, name="components_error"),
     path("", include("whitelabel.demo_urls")),
     path("components/undone/", components_page.undone, name="components_undone"),
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import smtplib
+from email.message import EmailMessage
 from typing import TYPE_CHECKING
 
 from kundomail.local.product import Product
@@ -12,6 +14,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 DOMAIN = "lillestad.se"
+MAILS_IN_A_LONG_THREAD = 9
+SMTP_SECONDS = 30
 CHECK_MS = 60_000
 """How long a change in DNS may take to be seen on the page."""
 
@@ -72,9 +76,22 @@ def _send(product: Product, page: Page, text: str) -> None:
 
 
 def _broken(product: Product, page: Page) -> None:
-    product.manage("demo_dns", "break", DOMAIN)
-    _open(product, page)
-    page.locator("[data-record][data-state=wrong]").first.wait_for(timeout=CHECK_MS)
+    _wrong(product, page)
+    for number in range(MAILS_IN_A_LONG_THREAD):
+        _answer_from_the_customer(product, number)
+    states.conversation(states.QUESTION)(page, product.url)
+    page.locator("#thread .thread-fold").wait_for(timeout=CHECK_MS)
+
+
+def _answer_from_the_customer(product: Product, number: int) -> None:
+    mail = EmailMessage()
+    mail["From"], mail["To"] = "Barry Lindqvist <barry.lindqvist@example.net>", "jobb@lillestad.se"
+    mail["Subject"] = f"Re: {states.QUESTION_SUBJECT}"
+    mail["Message-ID"] = f"<demo-svar-{number}@example.net>"
+    mail["In-Reply-To"] = mail["References"] = "<demo-timvikarie@example.net>"
+    mail.set_content(f"Hej!\n\nJag kommer på en sak till, den {number + 1}:a i ordningen.\n\nVänliga hälsningar\nBarry")
+    with smtplib.SMTP("127.0.0.1", product.smtp_port, timeout=SMTP_SECONDS) as client:
+        client.send_message(mail, "barry.lindqvist@example.net", ["jobb.lillestad.se@mail.kundo.se"])
 
 
 _STEPS = {

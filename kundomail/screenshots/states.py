@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 SLUG = "lillestad"
+SILENT = "vaxel@storby.example"
 LIST = f"/{SLUG}/list/activity/"
 SETTINGS = f"/{SLUG}/settings"
 JOBS = "Lillestad, Jobb"
@@ -23,6 +24,8 @@ QUESTION, CERTIFICATES, PERMIT, REMINDER = (
     "Bygglov för altan",
     "När får jag besked",
 )
+
+QUESTION_SUBJECT = "Fråga om tjänsten som timvikarie"
 
 Open = Callable[["Page", str], None]
 """Takes a page and the product's address, and leaves the page as it is to be seen."""
@@ -120,6 +123,7 @@ def _profile_menu(page: Page, url: str) -> None:
 def _wrong_address(page: Page, url: str) -> None:
     page.goto(f"{url}{SETTINGS}/inboxes/new/")
     page.locator("#main [name=address]").fill("jobb@lillestad")
+    page.locator("#main [name=name]").fill("Lillestad, Jobb")
     page.locator("#main form").evaluate("form => { form.noValidate = true; form.requestSubmit() }")
     page.locator("#main .field-error, #main .errorlist, #main [aria-invalid=true]").first.wait_for()
 
@@ -148,6 +152,47 @@ def _link_for_it(page: Page, url: str) -> None:
     link = page.locator("#new-link").inner_text().strip()
     page.context.clear_cookies()
     page.goto(url + re.sub(r"^https?://[^/]+", "", link))
+
+
+def _invitation(page: Page, url: str) -> None:
+    """Invite somebody, take the link out of the mail that the demo's relay got, and open it as that person."""
+    invited = f"ny.{page.locator('html').get_attribute('lang')}@lillestad.example"
+    page.goto(f"{url}{SETTINGS}/members/")
+    page.locator("#invite [name=email]").fill(invited)
+    with page.expect_navigation():
+        page.locator("#invite button[type=submit]").click()
+    link = None
+    while link is None:
+        page.wait_for_timeout(500)
+        page.goto(f"{url}/demo/sent/")
+        mails = page.locator(".sent-mail", has_text=invited)
+        link = re.search(r"/invite/[\w-]+/", (mails.first.text_content() or "") if mails.count() else "")
+    page.context.clear_cookies()
+    page.goto(url + link[0])
+
+
+def _new_inbox(path: str) -> Open:
+    """Open a page of an inbox that no mail has come to, by the end of its path."""
+
+    def opening(page: Page, url: str) -> None:
+        page.goto(f"{url}{SETTINGS}/inboxes/")
+        card = page.locator("#main .card", has_text=SILENT)
+        if not card.count():
+            page.goto(f"{url}{SETTINGS}/inboxes/new/")
+            page.locator("#main [name=address]").fill(SILENT)
+            page.locator("#main [name=name]").fill("Storby, Växel")
+            with page.expect_navigation():
+                page.locator("#main button[type=submit]").click()
+            page.goto(f"{url}{SETTINGS}/inboxes/")
+        href = card.locator("a[href*='/receive/']").get_attribute("href") or ""
+        page.goto(url + path.format(receive=href, slug=SLUG, inbox=href.rstrip("/").split("/")[-2]))
+
+    return opening
+
+
+def _long_thread(page: Page) -> None:
+    page.locator("#thread .thread-fold").wait_for()
+    _answer(page)
 
 
 def sender(name: str, stage: Stage, documents: dict[str, int] | None = None) -> State:
@@ -184,7 +229,16 @@ STATES: tuple[State, ...] = (
     State("composer", conversation(QUESTION, _answer), whole=False, documents={"conversation.png": 900}),
     State("note", conversation(QUESTION, _comment), Who.AGENT, whole=False),
     State("shortcuts", _shortcuts, whole=False),
+    State("list-done", at(f"/{SLUG}/list/done/"), whole=False),
+    State("list-mine", at(f"/{SLUG}/list/mine/"), Who.AGENT, whole=False),
+    State("ledger", at(f"{SETTINGS}/ledger/")),
+    State("ledger-nothing", at(f"{SETTINGS}/ledger/?sender=ingen%40example.org")),
+    State("invitation", _invitation),
     State("not-found", at("/finns/inte/"), Who.NOBODY),
+    State("no-access", at("/components/errors/403/"), Who.AGENT),
+    State("too-many", at("/components/errors/429/"), Who.NOBODY),
+    State("fault", at("/components/errors/500/"), Who.NOBODY),
+    State("closed", at("/components/errors/503/"), Who.NOBODY),
     State("too-old", _too_old, Who.NOBODY),
     State("components", at("/components/")),
     State("components-work", at("/components/work/"), whole=False),
@@ -198,4 +252,7 @@ STATES: tuple[State, ...] = (
     State("sent", at("/demo/sent/"), stage=Stage.ACTIVE),
     State("conversation-answered", conversation(QUESTION), stage=Stage.ACTIVE, whole=False),
     sender("sender-broken", Stage.BROKEN),
+    State("composer-long", conversation(QUESTION, _long_thread), stage=Stage.BROKEN, whole=False),
+    State("list-silent", _new_inbox("/{slug}/?inbox={inbox}"), stage=Stage.BROKEN, whole=False),
+    State("forwarding", _new_inbox("{receive}"), stage=Stage.BROKEN),
 )

@@ -6,8 +6,8 @@ that pressing twice sends once.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
@@ -20,7 +20,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from conversations import addressees, blobs, quoting, strangers, subjects, timeline
+from conversations import addressees, blobs, pictures, quoting, strangers, subjects, timeline
 from conversations.addressees import Addressees, InvalidRecipient, Person
 from conversations.correspondence import Parent, ThreadHeaders, thread_headers
 from conversations.models import Attachment, Contact, Conversation, Draft, Message
@@ -82,6 +82,7 @@ class _Draft:
     quoted: str
     answered: Message | None
     files: tuple[mime.File, ...]
+    quoted_pictures: tuple[mime.File, ...]
     identity: Identity
     at: datetime
 
@@ -143,35 +144,47 @@ def send(
     who = _identity(conversation.inbox)
     strangers.admit(conversation, who, people.everyone, author=author)
     answered = addressees.answered_message(conversation)
-    files = _read_files(attachments)
+    body = mime_text.clean(text).strip("\n")
+    files = _with_pictures(_read_files(attachments), body, submission_key)
+    quoted = _quoted(answered, action) if include_history or action == "forward" else ""
     draft = _Draft(
         conversation=conversation,
         author=author,
         action=action,
         people=people,
         subject=_subject(conversation, answered, action) if subject is None else subject,
-        body=mime_text.clean(text).strip("\n"),
+        body=body,
         signature=_signature(conversation.inbox, author),
-        quoted=_quoted(answered, action) if include_history or action == "forward" else "",
+        quoted=quoted,
         answered=answered,
         files=files,
+        quoted_pictures=_quoted_pictures(answered, files) if quoted and answered and action != "forward" else (),
         identity=who,
         at=timezone.now(),
     )
     return _send(draft, submission_key, then, not_before)
 
 
-def warnings(people: Sequence[Person]) -> list[str]:
-    """Sentences about recipients whose mail came back because the address does not exist. A person decides what to do."""
+def warnings(people: Sequence[Person], text: str = "", files: Sequence[str] = ()) -> list[str]:
+    """Sentences about recipients whose mail came back because the address does not exist, and about pictures that the
+    text names and that are not among the files (their names). A person decides what to do."""
     addresses = [person["address"].lower() for person in people]
     bounced = Contact.objects.filter(address__in=addresses, undeliverable_since__isnull=False).order_by("address")
+    forgotten = pictures.lost(text, [mime.file_name(name) for name in files])
+    return [
+        *(_("The picture %(name)s in the text is not attached.") % {"name": name} for name in forgotten),
+        *_bounced(bounced),
+    ]
+
+
+def _bounced(contacts: Iterable[Contact]) -> list[str]:
     return [
         _("Mail to %(address)s came back on %(date)s: the address does not exist.")
         % {
             "address": contact.address,
             "date": date_format(timezone.localtime(contact.undeliverable_since), "DATE_FORMAT"),
         }
-        for contact in bounced
+        for contact in contacts
     ]
 
 
@@ -200,6 +213,7 @@ def _send(draft: _Draft, submission_key: UUID, then: Then, not_before: datetime 
     thread = thread_of(draft.conversation, answered, message_pk, draft.identity, subject=draft.subject, at=draft.at)
     text, ranges = _assembled(draft)
     mail = _enqueue(draft, thread, text, not_before or draft.at)
+    shown = any(file.inline for file in draft.files)
     message = Message(
         pk=message_pk,
         kind=Message.Kind.OUTBOUND,
@@ -212,6 +226,7 @@ def _send(draft: _Draft, submission_key: UUID, then: Then, not_before: datetime 
         bcc=list(draft.people.bcc),
         subject=draft.subject[:1000],
         text=text,
+        html=_html(replace(draft, quoted_pictures=()), thread.marker) if shown else "",
         ranges=ranges,
         message_id=thread.message_id.strip("<>"),
         in_reply_to=[thread.in_reply_to.strip("<>")] if thread.in_reply_to else [],
@@ -236,8 +251,8 @@ def _enqueue(draft: _Draft, thread: ThreadHeaders, text: str, not_before: dateti
         cc=_mailboxes(draft.people.cc),
         subject=draft.subject,
         text=text,
-        html=outgoing_html(draft.body, draft.signature, draft.quoted, thread.marker),
-        files=draft.files,
+        html=_html(draft, thread.marker),
+        files=(*draft.files, *draft.quoted_pictures),
         date=timezone.localtime(draft.at),
         message_id=thread.message_id,
         in_reply_to=thread.in_reply_to,
@@ -250,6 +265,19 @@ def _enqueue(draft: _Draft, thread: ThreadHeaders, text: str, not_before: dateti
         return outbox.enqueue(draft.identity, letter, draft.people.everyone, not_before=not_before)
     except outbox.MessageTooLarge as error:
         raise TooLarge(_too_large(error.octets, error.limit)) from error
+
+
+def _html(draft: _Draft, marker: str) -> str:
+    """The HTML half. A forwarded mail's pictures are among the files, an answered one's are only quoted."""
+    forwarded = [file for file in draft.files if draft.action == "forward" and file.inline]
+    return outgoing_html(
+        draft.body,
+        draft.signature,
+        draft.quoted,
+        marker,
+        pictures.of_files(draft.files),
+        pictures.quoted([*forwarded, *draft.quoted_pictures]),
+    )
 
 
 def thread_of(
@@ -336,17 +364,62 @@ def _read_files(attachments: Sequence[UploadedFile | Attachment]) -> tuple[mime.
 
 def _read_file(attachment: UploadedFile | Attachment) -> mime.File:
     if isinstance(attachment, Attachment):
-        content, content_type = bytes(attachment.blob.content), attachment.content_type
-    else:
-        attachment.seek(0)
-        content, content_type = attachment.read(), attachment.content_type or ""
+        return _stored_file(attachment)
+    attachment.seek(0)
+    content, content_type = attachment.read(), attachment.content_type or ""
     return mime.File(mime.file_name(attachment.name or ""), mime.content_type_of(content_type), content)
+
+
+def _stored_file(attachment: Attachment) -> mime.File:
+    """A file that came with a mail; a picture that stood in it keeps its Content-ID."""
+    content = bytes(attachment.blob.content)
+    is_shown = attachment.inline and pictures.is_picture(content)
+    return mime.File(
+        mime.file_name(attachment.name or ""),
+        mime.content_type_of(attachment.content_type),
+        content,
+        content_id=pictures.kept_id(attachment.content_id, f"{attachment.pk}@picture") if is_shown else "",
+        inline=is_shown,
+    )
+
+
+def _with_pictures(files: tuple[mime.File, ...], body: str, submission_key: UUID) -> tuple[mime.File, ...]:
+    """The files, with those that the text names as pictures in it. Raises TooLarge."""
+    placed = pictures.in_text(files, body, submission_key.hex)
+    limit = settings.INLINE_PICTURE_OCTETS
+    for before, file in zip(files, placed, strict=True):
+        if file is not before and len(file.content) > limit:
+            raise TooLarge(
+                _("The picture %(name)s is %(size)s, and in the text it can be at most %(limit)s. Attach it as a file.")
+                % {"name": file.name, "size": filesizeformat(len(file.content)), "limit": filesizeformat(limit)}
+            )
+    return placed
+
+
+def _quoted_pictures(answered: Message, files: Sequence[mime.File]) -> tuple[mime.File, ...]:
+    """The pictures that stand in the mail answered, as far as there is room for them beside the files."""
+    room = settings.ATTACHMENT_UPLOAD_OCTETS - sum(len(file.content) for file in files)
+    room = min(room, settings.QUOTED_PICTURES_OCTETS)
+    inline = Attachment.objects.filter(message=answered, inline=True).exclude(content_id="")
+    found = []
+    for attachment in inline.order_by("position", "id"):
+        if attachment.size <= room:
+            room -= attachment.size
+            found.append(_stored_file(attachment))
+    return tuple(file for file in found if file.inline)
 
 
 def _attachments(files: Sequence[mime.File]) -> list[Attachment]:
     stored = blobs.store([file.content for file in files])
     return [
-        Attachment(blob=blob, name=file.name, content_type=file.content_type, size=len(file.content))
+        Attachment(
+            blob=blob,
+            name=file.name,
+            content_type=file.content_type,
+            size=len(file.content),
+            content_id=file.content_id,
+            inline=file.inline,
+        )
         for file, blob in zip(files, stored, strict=True)
     ]
 

@@ -221,7 +221,7 @@ def frame_size(visible: str, *, blocks: int, pictures: int = 0, remote: bool = F
 
 
 def _card(message: Message, inbox: Inbox, user: User, files: list[Attachment], fates: list[OutboundRecipient]) -> Card:
-    framed = message.kind == Message.Kind.INBOUND and message.has_html  # type: ignore[attr-defined]  # annotated
+    framed = message.kind != Message.Kind.NOTE and message.has_html  # type: ignore[attr-defined]  # annotated
     limit = settings.MESSAGE_TEXT_CHARACTERS
     return Card(
         message=message,

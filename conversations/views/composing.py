@@ -67,7 +67,7 @@ def reply(request: HttpRequest, organization_slug: str, number: int) -> HttpResp
     form = ReplyForm(request.POST, request.FILES)
     if not form.is_valid():
         return _refuse(request, conversation, Composer.refused(conversation, user, form))
-    warned = [] if form.cleaned_data["despite_warnings"] else composing.warnings(_people(form))
+    warned = [] if form.cleaned_data["despite_warnings"] else _warnings(conversation, form)
     if warned:
         composer = Composer.refused(conversation, user, form)
         composer.warnings = warned
@@ -163,6 +163,12 @@ def _send(conversation: Conversation, user: User, form: ReplyForm, then: str) ->
     )
 
 
+def _warnings(conversation: Conversation, form: ReplyForm) -> list[str]:
+    data = form.cleaned_data
+    files = [*_forwarded(conversation, data), *data["attachments"]]
+    return composing.warnings(_people(form), data["text"], [file.name or "" for file in files])
+
+
 def _people(form: ReplyForm) -> list[Person]:
     return [person for name in ("to", "cc", "bcc") for person in form.cleaned_data[name]]
 
@@ -225,6 +231,7 @@ def _render_composer(
         "place_arguments": place.arguments(),
         "list_query": place.query(),
         "upload_limit": settings.ATTACHMENT_UPLOAD_OCTETS,
+        "picture_limit": settings.INLINE_PICTURE_OCTETS,
     }
     return render(request, template, context)
 

@@ -73,6 +73,7 @@ def conversation_context(request: HttpRequest, conversation: Conversation) -> di
         "members": _members(),
         "related": _related(conversation),
         "upload_limit": settings.ATTACHMENT_UPLOAD_OCTETS,
+        "picture_limit": settings.INLINE_PICTURE_OCTETS,
     }
 
 

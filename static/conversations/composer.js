@@ -121,7 +121,9 @@ function listFiles(input) {
   const list = document.getElementById("composer-files");
   const total = [...input.files].reduce((sum, file) => sum + file.size, 0);
   const tooLarge = total > Number(list.dataset.limit);
-  list.replaceChildren(...[...input.files].map((file) => line(file.name, sizeOf(file.size), tooLarge)));
+  const lines = [...input.files].map((file) => line(file.name, sizeOf(file.size), tooLarge));
+  list.replaceChildren(...lines);
+  lines.forEach((item, number) => { if (isPicture(input.files[number])) preview(item, input.files[number]); });
   if (tooLarge) list.append(line(list.dataset.tooLarge, sizeOf(total), true));
   form().querySelector("[data-send]").disabled = tooLarge;
   text().closest(".composer").classList.add("is-open");
@@ -139,6 +141,49 @@ function line(name, size, tooLarge) {
   return item;
 }
 
+/** The picture itself before its name. A data address: the page loads no other. */
+function preview(item, file) {
+  const reader = new FileReader();
+  reader.onload = () => {
+    const picture = document.createElement("img");
+    picture.className = "file-picture";
+    picture.alt = "";
+    picture.src = reader.result;
+    item.firstChild.prepend(picture);
+  };
+  reader.readAsDataURL(file);
+}
+
+const PICTURES = /^image\/(png|jpeg|gif|webp)$/;
+const picturesLimit = () => Number(document.getElementById("composer-files").dataset.pictureLimit);
+const isPicture = (file) => PICTURES.test(file.type) && file.size <= picturesLimit();
+
+/** A name for a picture that no other chosen file has and that can stand in brackets. */
+function named(file, taken) {
+  const ending = file.name.includes(".") ? file.name.slice(file.name.lastIndexOf(".")) : `.${file.type.split("/")[1]}`;
+  const pasted = /^image\.\w+$/.test(file.name);
+  const stem = pasted ? document.getElementById("composer-files").dataset.picture : file.name.slice(0, -ending.length).replace(/[[\]:\n]/g, "_");
+  let name = pasted ? `${stem}-1${ending}` : `${stem}${ending}`;
+  for (let number = 2; taken.has(name); number += 1) name = `${stem}-${number}${ending}`;
+  taken.add(name);
+  return new File([file], name, { type: file.type });
+}
+
+/** Pictures stand where the cursor is, as their names in brackets; other files are only attached. */
+function place(files) {
+  const field = text();
+  const input = document.getElementById("composer-attachments");
+  if (!input || !files.length) return false;
+  const taken = new Set([...input.files].map((file) => file.name));
+  const placed = [...files].map((file) => (isPicture(file) ? named(file, taken) : file));
+  const marks = placed.filter(isPicture).map((file) => `[${file.name}]`).join("\n");
+  if (marks) {
+    field.setRangeText(marks, field.selectionStart, field.selectionEnd, "end");
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+  }
+  return take(placed);
+}
+
 document.addEventListener("change", (event) => { if (event.target.id === "composer-attachments") listFiles(event.target); });
 
 function take(files) {
@@ -152,11 +197,11 @@ function take(files) {
 }
 
 document.addEventListener("paste", (event) => {
-  if (event.target.id === "composer-text" && take(event.clipboardData.files)) event.preventDefault();
+  if (event.target.id === "composer-text" && place(event.clipboardData.files)) event.preventDefault();
 });
 document.addEventListener("dragover", (event) => { if (event.target.closest?.("#composer")) event.preventDefault(); });
 document.addEventListener("drop", (event) => {
-  if (event.target.closest?.("#composer") && take(event.dataTransfer.files)) event.preventDefault();
+  if (event.target.closest?.("#composer") && place(event.dataTransfer.files)) event.preventDefault();
 });
 
 // --- Keys and focus ------------------------------------------------------------------------------------------------

@@ -182,3 +182,48 @@ def test_writing_that_began_before_the_conversation_settled_goes_on(at_work: Pag
     expect(at_work.get_by_role("heading", level=1, name="Fråga om jobbet")).to_be_visible()
     time.sleep(0.3)
     expect(at_work.get_by_role("textbox", name="Meddelande")).to_be_focused()
+
+
+PASTE = """
+async (field) => {
+  const canvas = Object.assign(document.createElement("canvas"), { width: 40, height: 30 });
+  canvas.getContext("2d").fillRect(0, 0, 20, 30);
+  const blob = await new Promise((done) => canvas.toBlob(done, "image/png"));
+  const data = new DataTransfer();
+  data.items.add(new File([blob], "image.png", { type: "image/png" }));
+  field.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true }));
+}
+"""
+
+
+def test_a_pasted_picture_is_previewed_sent_and_shown_where_it_was_pasted(at_work: Page, town: Town) -> None:
+    field = at_work.get_by_role("textbox", name="Meddelande")
+    field.fill("Hit ska du: \nVälkommen!")
+    field.evaluate("(field) => field.setSelectionRange(12, 12)")
+    field.evaluate(PASTE)
+    expect(field).to_have_value("Hit ska du: [bild-1.png]\nVälkommen!")
+    preview = at_work.locator("#composer-files img")
+    expect(preview).to_be_visible()
+    assert preview.evaluate("(picture) => picture.decode().then(() => picture.naturalWidth)") == 40
+    field.evaluate(PASTE)
+    expect(field).to_have_value("Hit ska du: [bild-1.png][bild-2.png]\nVälkommen!")
+    at_work.get_by_role("button", name="Skicka till Barry").click()
+    expect(at_work.get_by_text("Mailet skickas om")).to_be_visible()
+    frame = at_work.frame_locator(".message-outbound .message-frame")
+    pictures = frame.get_by_role("img", name="bild-")
+    expect(pictures).to_have_count(2)
+    for number in range(2):
+        assert pictures.nth(number).evaluate("(picture) => picture.decode().then(() => picture.naturalWidth)") == 40
+    expect(frame.locator("body")).to_contain_text("Välkommen!")
+    with scope.organization(town.organization):
+        files = Message.objects.get(kind="outbound").attachments.values_list("name", "inline")
+        assert set(files) == {("bild-1.png", True), ("bild-2.png", True)}
+
+
+def test_a_picture_that_is_named_and_not_there_is_asked_about(at_work: Page, town: Town) -> None:
+    at_work.get_by_role("textbox", name="Meddelande").fill("Se [karta.png: vägen]")
+    at_work.get_by_role("button", name="Skicka till Barry").click()
+    expect(at_work.get_by_text("Bilden karta.png i texten är inte bifogad.")).to_be_visible()
+    at_work.get_by_role("button", name="Skicka ändå").click()
+    expect(at_work.get_by_text("Mailet skickas om")).to_be_visible()
+    assert len(sent(town)) == 1

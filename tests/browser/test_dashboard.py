@@ -344,7 +344,7 @@ def test_a_recipient_that_bounced_is_asked_about_and_sent_to_all_the_same(
     open_conversation(at_work, served, town)
     at_work.get_by_role("textbox", name="Meddelande").fill("Hej Barry!")
     at_work.get_by_role("button", name="Skicka till Barry").click()
-    expect(at_work.get_by_text("Mailet kanske inte kommer fram")).to_be_visible()
+    expect(at_work.get_by_text("Titta en gång till innan mailet skickas")).to_be_visible()
     with at_work.expect_navigation():
         at_work.get_by_role("button", name="Skicka ändå").click()
     with scope.organization(town.organization):

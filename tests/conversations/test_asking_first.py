@@ -17,7 +17,7 @@ from tests.support.builders import Town
 
 pytestmark = pytest.mark.django_db
 
-QUESTION = "Mailet kanske inte kommer fram"
+QUESTION = "Titta en gång till innan mailet skickas"
 
 
 @pytest.fixture

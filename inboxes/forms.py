@@ -85,3 +85,19 @@ class SignatureForm(forms.ModelForm):
         model = Inbox
         fields = ("signature",)
         widgets: ClassVar = {"signature": forms.Textarea(attrs={"rows": 6})}
+
+
+class ReceiveForm(forms.ModelForm):
+    """How mail that arrives is put together."""
+
+    match_subjects = forms.BooleanField(
+        label=_("Put mail with the same subject together"),
+        required=False,
+        help_text=_(
+            "Mail that does not tell what it answers is put with what the same sender wrote lately under the same subject."
+        ),
+    )
+
+    class Meta:
+        model = Inbox
+        fields = ("match_subjects",)

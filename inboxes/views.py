@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from inboxes.creating import InboxRefused, create_inbox
-from inboxes.forms import GeneralForm, NewInboxForm, SignatureForm
+from inboxes.forms import GeneralForm, NewInboxForm, ReceiveForm, SignatureForm
 from inboxes.models import Inbox, ServiceAddress
 from inboxes.sender import fault_text, faulty_addresses, leaves_as_own, own_sender
 from organizations.models import Event, record
@@ -48,7 +48,12 @@ def new(request: MemberRequest, organization_slug: str) -> HttpResponse:
 
 
 def receive(request: MemberRequest, organization_slug: str, inbox: int) -> HttpResponse:
-    """Send & receive: where to forward mail, how to set that up, and which address answers leave from."""
+    """Send & receive: where to forward mail, how to set that up, and which address answers leave from.
+
+    Admins choose here how mail is put together.
+    """
+    if request.method == "POST":
+        return _receive_otherwise(request, organization_slug, inbox)
     found = get_object_or_404(Inbox, pk=inbox)
     service_address = found.service_address
     context = {
@@ -58,8 +63,14 @@ def receive(request: MemberRequest, organization_slug: str, inbox: int) -> HttpR
         "leaves_as_own": leaves_as_own(found),
         "guide_postfix": f"{found.address} {service_address}",
         "google_code": _latest_google_code(found),
+        "form": ReceiveForm(instance=found) if request.membership.is_admin else None,
     }
     return render(request, "inboxes/receive.html", context)
+
+
+@admin_required
+def _receive_otherwise(request: MemberRequest, organization_slug: str, inbox: int) -> HttpResponse:
+    return _edit(request, organization_slug, inbox, ReceiveForm, "inboxes/receive.html", "inboxes:receive")
 
 
 def _latest_google_code(inbox: Inbox) -> str:
@@ -87,12 +98,12 @@ def _edit(
     request: MemberRequest,
     organization_slug: str,
     inbox: int,
-    form_class: type[GeneralForm] | type[SignatureForm],
+    form_class: type[GeneralForm] | type[SignatureForm] | type[ReceiveForm],
     template: str,
     url_name: str,
 ) -> HttpResponse:
     found = get_object_or_404(Inbox, pk=inbox)
-    form = form_class(request.POST or None, instance=found)
+    form = form_class(request.POST if request.method == "POST" else None, instance=found)
     if request.method == "POST" and form.is_valid():
         form.save()
         record("inbox.changed", found, actor=request.user, fields=form.changed_data)

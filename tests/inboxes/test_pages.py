@@ -100,6 +100,23 @@ def test_the_signature_is_saved(place, admin):
         assert Inbox.objects.get(pk=place.inbox.pk).signature == "{name}\r\nLillestad".replace("\r", "")
 
 
+def test_mail_with_the_same_subject_is_put_together_when_an_admin_says_so(place, admin):
+    page = url(place, "inboxes:receive", inbox=place.inbox.pk)
+    assert "Lägg ihop mail med samma ämne" in admin.get(page).content.decode()
+    for data, wanted in (({"match_subjects": "on"}, True), ({}, False)):
+        assert admin.post(page, data, follow=True).status_code == 200
+        with scope.organization(place.organization):
+            assert Inbox.objects.get(pk=place.inbox.pk).match_subjects is wanted
+
+
+def test_agents_do_not_choose_how_mail_is_put_together(place, agent):
+    page = url(place, "inboxes:receive", inbox=place.inbox.pk)
+    assert "Lägg ihop mail" not in agent.get(page).content.decode()
+    assert agent.post(page, {"match_subjects": "on"}).status_code == 403
+    with scope.organization(place.organization):
+        assert not Inbox.objects.get(pk=place.inbox.pk).match_subjects
+
+
 @pytest.mark.parametrize("name", ["inboxes:new", "organizations:members"])
 def test_agents_cannot_open_the_pages_of_admins(place, agent, name):
     assert agent.get(url(place, name)).status_code == 403

@@ -127,4 +127,5 @@ document.body.addEventListener("htmx:afterSettle", (event) => {
   else fitFrames();
 });
 addEventListener("resize", fitFrames);
+addEventListener("toggle", fitFrames, true);
 toNewest();

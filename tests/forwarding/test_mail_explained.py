@@ -89,6 +89,17 @@ def test_why_a_mail_is_here(post: Pipeline, lillestad: Town, language: str) -> N
     assert expected in conversation_page(reader(lillestad, language), lillestad)
 
 
+def test_an_automatic_reply_is_folded_beside_other_mail(post: Pipeline, lillestad: Town) -> None:
+    notice = {"text": "Jag är ledig till den 12 augusti.\n", "Auto_Submitted": "auto-replied"}
+    post.receive(mail("Autosvar: Semester", **notice), lillestad.inbox)
+    post.receive(mail(message_id="a@example.org"), lillestad.inbox)
+    post.receive(mail("Autosvar: Sommarjobb", In_Reply_To="<a@example.org>", **notice), lillestad.inbox)
+    client = reader(lillestad)
+    for number, fold in ((1, '<details class="quoted" open>'), (2, '<details class="quoted">')):
+        page = client.get(reverse("conversations:conversation", args=[lillestad.organization.slug, number]))
+        assert page.content.decode().count(f"{fold}<summary>Visa autosvaret</summary>") == 1
+
+
 def test_the_address_a_mail_was_sent_to(post: Pipeline, lillestad: Town) -> None:
     forwarded = m365_redirect(mail(), "ansokan@lillestad.se", address_of(lillestad.inbox), "barry@example.org")
     raw = forwarded.octets.replace(b"To: jobb@lillestad.se", b"To: ansokan@lillestad.se")

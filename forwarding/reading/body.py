@@ -4,7 +4,6 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from html import escape, unescape
-from itertools import pairwise
 
 from forwarding.reading.charsets import decode, is_binary
 from forwarding.reading.flowed import unflow
@@ -33,7 +32,7 @@ _SAME = 0.97  # share of words by which two alternatives count as one text
 _FRAME = 0.25  # HTML with fewer words than this share of the plain text is only its frame
 _TOKEN_WORDS = 20  # fewer words than this, and than a share of the HTML's, only tell that the mail is HTML
 _TOKEN = 1 / 3
-_OWN_PAIRS = 0.5  # share of word pairs the HTML lacks by which plain text says something of its own
+_OWN_RUNS = 0.5  # share of its runs of words the HTML lacks by which plain text says something of its own
 _SHOWS = re.compile(r"<\s{0,9}(?:img|svg|video|audio|picture|object|input|button)\b|background", re.IGNORECASE)
 
 
@@ -324,11 +323,13 @@ def _chosen(plain: HtmlText, shown: HtmlText) -> tuple[HtmlText, str]:
 
 
 def _has_own_words(words: list[str], others: list[str]) -> bool:
-    """True when at least half of the neighbouring words are no neighbours in the other text."""
-    if len(words) < 2:
-        return not set(words) <= set(others)
-    pairs = set(pairwise(words))
-    return len(pairs - set(pairwise(others))) > _OWN_PAIRS * len(pairs)
+    """True when more than half of the runs of three words are not in the other text; of few words, of the pairs.
+
+    In a long text most pairs of common words occur by chance.
+    """
+    length = 3 if len(words) >= _TOKEN_WORDS else min(2, len(words))
+    runs, other_runs = (set(zip(*(text[start:] for start in range(length)), strict=False)) for text in (words, others))
+    return len(runs - other_runs) > _OWN_RUNS * len(runs)
 
 
 def _covers(whole: Counter[str], part: Counter[str]) -> bool:

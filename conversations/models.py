@@ -154,6 +154,9 @@ class Message(TenantModel):
     subject_changed = models.BooleanField(default=False, help_text="its subject is another than the conversation's")
     authenticity = models.CharField(max_length=20, blank=True)
     authenticity_reason = models.CharField(max_length=300, blank=True)
+    authenticity_by = models.CharField(
+        max_length=255, blank=True, db_default="", help_text="the domain or service that proves the author"
+    )
     addressed_to = models.CharField(max_length=320, blank=True, help_text="the customer's address it was sent to")
     reading_stage = models.CharField(max_length=10, blank=True)
     protection = models.CharField(max_length=10, blank=True, help_text="signed or encrypted")

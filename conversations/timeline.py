@@ -30,7 +30,7 @@ SNIPPET_CHARACTERS = 200
 NORMAL_SUBJECT_CHARACTERS = 400  # it is indexed: an entry holds about 2,700 octets
 EXCHANGED_FIELDS = (
     "text", "other_text", "html", "ranges", "content_hash", "reading_stage", "calendar", "protection", "authenticity",
-    "authenticity_reason",
+    "authenticity_reason", "authenticity_by",
 )  # fmt: skip
 # What receiving a mail changes, with the columns' types.
 RECEIVING_CHANGES = {

@@ -124,15 +124,20 @@ def _own_domains() -> frozenset[str]:
 
 def _store(verdicts: list[tuple[Delivery, Verdict]]) -> None:
     """Show the verdicts with their messages, as far as they are news."""
-    by_verdict: dict[tuple[str, str], list[int]] = defaultdict(list)
+    by_verdict: dict[Verdict, list[int]] = defaultdict(list)
     for delivery, verdict in verdicts:
         if delivery.message_id is not None:
-            by_verdict[str(verdict.level), str(verdict.reason)].append(delivery.message_id)
+            by_verdict[verdict].append(delivery.message_id)
     news: list[int] = []
-    for (level, reason), pks in by_verdict.items():
-        rows = Message.objects.filter(pk__in=pks).exclude(authenticity=level, authenticity_reason=reason)
+    for verdict, pks in by_verdict.items():
+        said = {
+            "authenticity": str(verdict.level),
+            "authenticity_reason": str(verdict.reason),
+            "authenticity_by": verdict.proved_by[:255],
+        }
+        rows = Message.objects.filter(pk__in=pks).exclude(**said)
         news += rows.values_list("pk", flat=True)
-        rows.update(authenticity=level, authenticity_reason=reason)
+        rows.update(**said)
     live.announce_all(Conversation.objects.filter(messages__in=news).distinct() if news else (), "message")
 
 

@@ -66,6 +66,7 @@ def test_a_mail_is_visible_before_its_author_is_proved(post: Pipeline, lillestad
     assert seen(lillestad) == ("", "")
     assert verifier.verify_due() == 1
     assert seen(lillestad) == ("verified", "signed")
+    assert [message.authenticity_by for message in messages(lillestad.inbox)] == ["example.org"]
     assert not due(lillestad)
 
 

@@ -222,7 +222,7 @@ class _InboxFiling:
                 files[pk].add(digest)
         known: dict[str, list[duplicates.Known]] = defaultdict(list)
         for identifier, pk, *values in found:
-            known[identifier].append(duplicates.Known(pk, *values, files=frozenset(files[pk])))
+            known[identifier].append(duplicates.Known(pk, *values, frozenset(files[pk])))
         return known
 
     def _settle_duplicate(self, each: Placed, known: dict[str, list[duplicates.Known]]) -> bool:
@@ -273,7 +273,8 @@ class _InboxFiling:
         message.thread_rule = decision.rule
         message.thread_obstacle = decision.obstacle
         message.new_participant = decision.conversation_id is not None and decision.new_participant
-        message.subject_changed = decision.subject_changed
+        # An automatic reply has a subject of its own making.
+        message.subject_changed = decision.subject_changed and letter.mail_class not in QUIET_CLASSES
         return message
 
     def _opened(self, each: Placed, decision: Decision, message: Message, contact: Contact | None) -> Conversation:

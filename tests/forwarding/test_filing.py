@@ -218,7 +218,7 @@ def test_an_automatic_reply_never_reopens(post: Pipeline, lillestad: Town) -> No
     )
     delivery = post.receive(raw, lillestad.inbox)
     assert delivery.message is not None
-    assert delivery.message.mail_class == "auto_reply"
+    assert (delivery.message.mail_class, delivery.message.subject_changed) == ("auto_reply", False)
     [conversation] = conversations(lillestad)
     assert (conversation.status, conversation.message_count) == ("done", 2)
     assert conversation.snippet.startswith("Hej, jag undrar")

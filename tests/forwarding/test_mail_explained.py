@@ -89,6 +89,15 @@ def test_why_a_mail_is_here(post: Pipeline, lillestad: Town, language: str) -> N
     assert expected in conversation_page(reader(lillestad, language), lillestad)
 
 
+def test_a_mail_beside_another_conversation_leads_to_it(post: Pipeline, lillestad: Town) -> None:
+    post.receive(mail("Sommarjobb på badet", message_id="a@example.org"), lillestad.inbox)
+    post.receive(mail("Re: Lön", sender="eve@gmail.com", In_Reply_To="<a@example.org>"), lillestad.inbox)
+    slug = lillestad.organization.slug
+    page = reader(lillestad).get(reverse("conversations:conversation", args=[slug, 2])).content.decode()
+    link = re.escape(reverse("conversations:conversation", args=[slug, 1]))
+    assert re.search(f'<a href="{link}[^"]*" class="related-link">#1 Sommarjobb på badet</a>', page)
+
+
 def test_an_automatic_reply_is_folded_beside_other_mail(post: Pipeline, lillestad: Town) -> None:
     notice = {"text": "Jag är ledig till den 12 augusti.\n", "Auto_Submitted": "auto-replied"}
     post.receive(mail("Autosvar: Semester", **notice), lillestad.inbox)

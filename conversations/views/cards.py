@@ -17,6 +17,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
 from conversations import explaining, frames
+from conversations.copies import Copy, copies_elsewhere
 from conversations.models import Attachment, Conversation, Message
 from conversations.plain_text import Part, parts, visible_controls
 from conversations.recipients import label
@@ -101,6 +102,7 @@ class Card:
     planned: bool = False
     cut: bool = False
     is_latest: bool = False  # the newest mail: the one that is answered
+    copies: Sequence[Copy] = ()  # the same mail in other inboxes
     is_entry: str = "message"
 
     @property
@@ -185,12 +187,13 @@ def messages_of(conversation: Conversation, *, everything: bool) -> tuple[list[M
 
 
 def cards(messages: Sequence[Message], inbox: Inbox, user: User) -> list[Card]:
-    """Cards with files and delivery states; two queries for all of them."""
+    """Cards with files, delivery states and copies elsewhere; three queries for all of them."""
+    copies = copies_elsewhere(messages, inbox)
     files = _attachments(messages)
     fates = _recipients(messages)
     made = [_card(message, inbox, user, files[message.pk], fates[message.outbound_id]) for message in messages]
     newest = max((place for place, card in enumerate(made) if card.message.kind == Message.Kind.INBOUND), default=None)
-    return [replace(card, is_latest=place == newest) for place, card in enumerate(made)]
+    return [replace(card, is_latest=place == newest, copies=copies[card.message.pk]) for place, card in enumerate(made)]
 
 
 def acts(conversation: Conversation, since: datetime | None) -> list[Act]:

@@ -98,8 +98,8 @@ def domain_of(town: Town, world: World, nameservers: tuple[str, str] = (f"ns1.{D
     """Start the claim of the town's domain; nothing is published yet."""
     zone = Zone(DOMAIN)
     servers = (world.serve(nameservers[0], zone), world.serve(nameservers[1], zone))
-    ours = Zone("mail.kundo.se", '_spf TXT "v=spf1 ip4:192.0.2.10 ~all"\nmx1 A 192.0.2.11\nmx2 A 192.0.2.12')
-    world.serve("ns1.mail.kundo.se", ours)
+    ours = Zone(settings.MAIL_DOMAIN, '_spf TXT "v=spf1 ip4:192.0.2.10 ~all"\nmx1 A 192.0.2.11\nmx2 A 192.0.2.12')
+    world.serve(f"ns1.{settings.MAIL_DOMAIN}", ours)
     world.delegate("test", lillestad=list(nameservers))
     with scope.organization(town.organization):
         claim = claims.start(DOMAIN, actor=town.admin)

@@ -221,8 +221,9 @@ class _InboxFiling:
             for pk, digest in attached.values_list("message_id", "blob__sha256"):
                 files[pk].add(digest)
         known: dict[str, list[duplicates.Known]] = defaultdict(list)
-        for identifier, pk, *values in found:
-            known[identifier].append(duplicates.Known(pk, *values, frozenset(files[pk])))
+        for identifier, pk, content_hash, sender, date, text, received_at in found:
+            there = duplicates.Known(pk, content_hash, sender, date, text, received_at, frozenset(files[pk]))
+            known[identifier].append(there)
         return known
 
     def _settle_duplicate(self, each: Placed, known: dict[str, list[duplicates.Known]]) -> bool:

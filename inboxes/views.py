@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -53,7 +54,9 @@ def receive(request: MemberRequest, organization_slug: str, inbox: int) -> HttpR
     Admins choose here how mail is put together.
     """
     if request.method == "POST":
-        return _receive_otherwise(request, organization_slug, inbox)
+        if not request.membership.is_admin:
+            raise PermissionDenied
+        return _edit(request, organization_slug, inbox, ReceiveForm, "inboxes/receive.html", "inboxes:receive")
     found = get_object_or_404(Inbox, pk=inbox)
     service_address = found.service_address
     context = {
@@ -66,11 +69,6 @@ def receive(request: MemberRequest, organization_slug: str, inbox: int) -> HttpR
         "form": ReceiveForm(instance=found) if request.membership.is_admin else None,
     }
     return render(request, "inboxes/receive.html", context)
-
-
-@admin_required
-def _receive_otherwise(request: MemberRequest, organization_slug: str, inbox: int) -> HttpResponse:
-    return _edit(request, organization_slug, inbox, ReceiveForm, "inboxes/receive.html", "inboxes:receive")
 
 
 def _latest_google_code(inbox: Inbox) -> str:

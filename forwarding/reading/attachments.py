@@ -1,6 +1,7 @@
 """The leaves that are not text of the mail, as attachments; nothing displayed nowhere is dropped."""
 
 import re
+from dataclasses import replace
 from urllib.parse import unquote
 
 from forwarding.reading.body import Selection, shown_as
@@ -27,10 +28,7 @@ def read_attachments(
     parts.sort(key=lambda part: part.start)
     read = [_attachment(part, referenced, in_place, limits) for part in parts]
     names = unique_names([attachment.name for attachment in read])
-    return tuple(
-        Attachment(name, one.content_type, one.content, one.content_id, one.inline, one.derived)
-        for name, one in zip(names, read, strict=True)
-    )
+    return tuple(replace(one, name=name) for name, one in zip(names, read, strict=True))
 
 
 def _attachment(part: Part, referenced: frozenset[str], in_place: set[int], limits: Limits) -> Attachment:
@@ -42,6 +40,17 @@ def _attachment(part: Part, referenced: frozenset[str], in_place: set[int], limi
     shown = id(part) in in_place and kind.startswith("image/")
     cited = bool({content_id, unquote(content_id), location, name} & referenced - {""}) and _is_picture(kind, name)
     return Attachment(name, kind, octets, content_id, inline=shown or cited)
+
+
+def placed_in(html: str, attachments: tuple[Attachment, ...]) -> tuple[Attachment, ...]:
+    """The attachments of an HTML body that came out of another part: the pictures it shows are inline."""
+    referenced = _references(html)
+    return tuple(
+        replace(one, inline=True)
+        if one.derived and {one.content_id, one.name} & referenced - {""} and _is_picture(one.content_type, one.name)
+        else one
+        for one in attachments
+    )
 
 
 def _is_picture(kind: str, name: str) -> bool:

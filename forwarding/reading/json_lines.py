@@ -16,6 +16,7 @@ def as_json(mail: ReadMail) -> dict[str, Any]:
         "date": mail.date.isoformat() if mail.date else None,
         "message_id": mail.message_id,
         "text": mail.text,
+        "other_text": mail.other_text,
         "visible_text": mail.visible_text,
         "quoted_text": mail.quoted_text,
         "has_html": mail.html is not None,

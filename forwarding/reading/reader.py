@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 
 from forwarding.reading.addresses import parse_addresses
-from forwarding.reading.attachments import read_attachments
+from forwarding.reading.attachments import placed_in, read_attachments
 from forwarding.reading.body import Body, Selection, read_body, select_parts
 from forwarding.reading.calendar import CALENDAR_TYPES, read_event
 from forwarding.reading.dates import parse_date
@@ -62,6 +62,7 @@ def read_in_full(raw: bytes, limits: Limits) -> ReadMail:
     attachments, tnef_body = _with_derived(attachments, body.files, limits)
     if tnef_body is not None and not body.text.strip():
         html = body.html or tnef_body.html
+        attachments = placed_in(html or "", attachments)
         body = replace(body, text=tnef_body.text, html=html, marks=(), defects=(*body.defects, "text_from_tnef"))
     reader.try_charset(body.charset)
     return reader.mail(

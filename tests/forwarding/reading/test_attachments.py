@@ -187,6 +187,21 @@ def test_an_html_body_in_winmail_dat_is_displayed() -> None:
     assert (read.text, read.html) == ("Räk\n", "<p>Räk</p>")
 
 
+def test_a_picture_that_the_html_in_winmail_dat_shows_is_inline() -> None:
+    html = tnef_attribute(1, 0x00069003, mapi((0x10130102, b'<p>Hej<img src="cid:a@b"></p>')))
+    picture = (
+        tnef_attribute(2, 0x00069002, b"\x00" * 14)
+        + tnef_attribute(2, 0x0006800F, b"\x89PNG")
+        + tnef_attribute(2, 0x00069005, mapi((0x3707001E, b"a.png\x00"), (0x3712001E, b"a@b\x00")))
+    )
+    read = read_mail(winmail(html, picture, FILE))
+    assert [(one.name, one.inline) for one in read.attachments if one.derived] == [
+        ("a.png", True),
+        ("Blåbär.pdf", False),
+        ("message.html", False),
+    ]
+
+
 def test_a_rich_text_body_in_winmail_dat_gives_text() -> None:
     read = read_mail(winmail(tnef_attribute(1, 0x00069003, mapi((0x10090102, uncompressed(RICH_TEXT))))))
     assert read.text == "Hej åäö\ndår"

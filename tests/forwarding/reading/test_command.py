@@ -61,6 +61,7 @@ def test_a_line_holds_what_support_asks_for(lines: dict[str, Any]) -> None:
         "subject": "Hej",
         "date": "2024-02-05T10:12:00+01:00",
         "message_id": "1@x.se",
+        "other_text": "",
         "text": "Tack igen!\n\n-- \nAnna\n",
         "visible_text": "Tack igen!\n",
         "quoted_text": "\n-- \nAnna\n",

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib import messages
-from django.db.models import Q
+from django.db.models import BinaryField, Q
 from django.db.models.functions import Substr
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -112,7 +112,9 @@ class Way:
 
 def _ways(message: Message) -> list[Way]:
     """How a mail came: several addresses may be forwarded to one inbox, and a server may have sent it again."""
-    rows = Delivery.objects.filter(message=message).annotate(head=Substr("raw__content", 1, HEADER_OCTETS))
+    rows = Delivery.objects.filter(message=message).annotate(
+        head=Substr("raw__content", 1, HEADER_OCTETS, output_field=BinaryField())
+    )
     own = message.inbox.address
     return [
         Way(delivery, addressed_to(read_headers(bytes(delivery.head)), own, mail_domain=settings.MAIL_DOMAIN))

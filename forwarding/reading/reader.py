@@ -63,7 +63,8 @@ def read_in_full(raw: bytes, limits: Limits) -> ReadMail:
     if tnef_body is not None and not body.text.strip():
         html = body.html or tnef_body.html
         attachments = placed_in(html or "", attachments)
-        body = replace(body, text=tnef_body.text, html=html, marks=(), defects=(*body.defects, "text_from_tnef"))
+        text = tnef_body.text[: limits.text_characters]
+        body = replace(body, text=text, html=html, marks=(), defects=(*body.defects, "text_from_tnef"))
     reader.try_charset(body.charset)
     return reader.mail(
         body=body,

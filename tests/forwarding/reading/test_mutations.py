@@ -9,8 +9,10 @@ from forwarding.reading import Limits
 from forwarding.reading.reader import read_in_full
 from tests.forwarding.reading.corpora.cases import all_cases, corpora_folder
 from tests.forwarding.reading.messages import mail, multipart, nested, part
-from tests.forwarding.reading.test_attachments import FILE, INVITATION, winmail
+from tests.forwarding.reading.test_attachments import FILE, INVITATION, mapi, tnef_attribute, uncompressed, winmail
+from tests.forwarding.reading.test_rtf import HEAD
 from tests.forwarding.reading.test_totality import check
+from tests.forwarding.reading.test_uuencoded import block
 
 OWN = [
     mail(b"Tack!\r\n\r\nDen 5 feb. 2024 kl. 10:12 skrev Bo <bo@x.se>:\r\n> Hej\r\n-- \r\nAnna\r\n"),
@@ -21,6 +23,11 @@ OWN = [
     ),
     multipart(part("Hej"), part(INVITATION, "text/calendar; method=REQUEST; charset=utf-8")),
     winmail(FILE),
+    winmail(
+        tnef_attribute(1, 0x00069003, mapi((0x10090102, uncompressed(HEAD + rb"{\*\htmltag64 <p>}Hej p\'e5 dig}"))))
+    ),
+    mail(b"Hej!\r\n\r\n" + block("a.pdf", bytes(range(100)), line_end="\r\n").encode() + b"Anna\r\n"),
+    multipart(part("Hej på dig"), part("<p>Något annat</p>", "text/html"), subtype="alternative"),
 ]
 LARGEST_OCTETS = 60_000
 SPOILERS = [b"\0", b"\r", b"\n\n", b'"', b"<", b"(", b"=?", b"?=", b"--", b"\xff", b";", b":", b"%"]

@@ -23,6 +23,7 @@ FRAGMENTS = [
     b">", b'"', b"(", b")", b"\\", b",", b";", b":", b"@", b"=", b"a@b.se", b"On 1 Jan 2024 a@b.se wrote:", b"> ", b"-- \n", b"\x00",
     b"\xff\xfe", b"\xed\xa0\x80", b"\xc2\x80", b"\xe5\xe4\xf6", "åäö".encode(), b"<div>", b"</div>", b"<blockquote>", b"<!--", b"&#0;",
     b"&#xd800;", b"&#128;", b"BEGIN:VCALENDAR\n", b"BEGIN:VEVENT\n", b"DTSTART:", b"20240101T000000Z", b"\x78\x9f\x3e\x22", b" ", b"\t",
+    b"begin 644 a\n", b"#86)C\n", b"`\nend\n", b"{\\rtf1\\fromhtml1 ", b"{\\*\\htmltag64 ", b"\\htmlrtf", b"}",
 ]  # fmt: skip
 
 mails = st.one_of(

@@ -69,6 +69,7 @@ class Courier:
         self._given_question = question
         self._leases: dict[int, float] = {}
         self._reports: list[_Report] = []
+        self._announced: tuple[int, Envelope] | None = None
         self._oldest = 0.0
         self._batch = SMALLEST_BATCH
         self._breaker = Breaker(
@@ -119,7 +120,7 @@ class Courier:
     def _deliver(self, claim: Claim, then: Claim | None) -> None:
         """Try every pending recipient; `then` comes after it. Raises RelayUnavailable when nothing could be tried."""
         report = _Report(claim, [])
-        envelopes = [_envelope(claim, recipient) for recipient in claim.pending]
+        envelopes = [self._envelope(claim, recipient) for recipient in claim.pending]
         following = [*envelopes[1:], self._first(then)]
         for recipient, envelope, upcoming in zip(claim.pending, envelopes, following, strict=False):
             if not self._hold(claim):
@@ -150,7 +151,13 @@ class Courier:
         """What the claim begins with, if that is certain to be sent."""
         if claim is None or not claim.pending or (claim.unsure and self._question):
             return None
-        return _envelope(claim, claim.pending[0])
+        self._announced = claim.pending[0].recipient_id, _envelope(claim, claim.pending[0])
+        return self._announced[1]
+
+    def _envelope(self, claim: Claim, recipient: Pending) -> Envelope:
+        if self._announced and self._announced[0] == recipient.recipient_id:
+            return self._announced[1]
+        return _envelope(claim, recipient)
 
     def _hand_over(self, claim: Claim, envelope: Envelope, following: Envelope | None = None) -> Reply:
         if claim.unsure and self._question:

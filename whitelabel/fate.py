@@ -105,8 +105,9 @@ def _recipient(mail_id: int, recipient_id: int | None, address: str) -> Outbound
 
 
 def _words(text: str) -> str:
-    printable = "".join(character if character.isprintable() else " " for character in text)
-    return " ".join(printable.split())[:MAX_REPLY_CHARACTERS]
+    if not text.isprintable():
+        text = "".join(character if character.isprintable() else " " for character in text)
+    return " ".join(text.split())[:MAX_REPLY_CHARACTERS]
 
 
 def _change(mail_id: int, recipient_id: int, address: str, state: str, status: str) -> DeliveryChange:

@@ -353,8 +353,9 @@ def _status(code: int, text: bytes) -> str:
 
 def shown(text: str) -> str:
     """A relay's words as they may be stored and shown: printable, on one line, not too long."""
-    words = "".join(c if c.isprintable() else " " for c in text)
-    return " ".join(words.split())[:MAX_REPLY_CHARACTERS]
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() else " " for c in text)
+    return " ".join(text.split())[:MAX_REPLY_CHARACTERS]
 
 
 def _shown(code: int, text: bytes) -> str:

@@ -11,6 +11,7 @@ import hashlib
 import re
 import time
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -26,6 +27,7 @@ OVERSIGNED = ("From", "Subject", "To", "Date", "Message-ID", "Content-Type", "Re
 
 SIGNED = ("In-Reply-To", "References", "MIME-Version", "Auto-Submitted")
 CACHED_KEYS = 500
+CACHED_FIELD_LISTS = 100
 FOLD_CHARACTERS = 70
 
 _FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:((?:[^\r\n]|\r\n[ \t])*)\r\n")
@@ -44,7 +46,7 @@ def sign(content: bytes, key: SigningKey, *, at: float | None = None) -> bytes:
     """The mail with a DKIM-Signature put before it. `content` has CRLF line ends; `at` is a Unix time, default now."""
     head, _, body = content.partition(b"\r\n\r\n")
     fields = [(name, value) for name, value in _FIELD.findall(head + b"\r\n")]
-    names = _signed_names([name for name, _ in fields])
+    names = _signed_names(tuple(name.lower() for name, _ in fields), settings.RELAY_REWRITES)
     body_hash = base64.b64encode(hashlib.sha256(_canonical_body(body)).digest()).decode()
     unsigned = _signature_value(key, names, body_hash, int(time.time() if at is None else at))
     canonical = Relaxed.canonicalize_headers([*_chosen(fields, names), (b"DKIM-Signature", unsigned.encode())])
@@ -53,12 +55,13 @@ def sign(content: bytes, key: SigningKey, *, at: float | None = None) -> bytes:
     return f"DKIM-Signature:{unsigned}{_folded(base64.b64encode(signature).decode())}\r\n".encode() + content
 
 
-def _signed_names(present: list[bytes]) -> list[str]:
-    """The h= tag: every field of interest as often as it occurs, and those of OVERSIGNED once more."""
-    counts = Counter(name.lower() for name in present)
-    names = [name for name in (*OVERSIGNED, *SIGNED) if name not in settings.RELAY_REWRITES]
+@lru_cache(maxsize=CACHED_FIELD_LISTS)
+def _signed_names(present: tuple[bytes, ...], rewritten: tuple[str, ...]) -> tuple[str, ...]:
+    """The h= tag: every field of interest as often as it occurs (`present`, lower case), those of OVERSIGNED once more."""
+    counts = Counter(present)
+    names = [name for name in (*OVERSIGNED, *SIGNED) if name not in rewritten]
     wanted = [(name, counts[name.lower().encode()] + (name in OVERSIGNED)) for name in names]
-    return [name for name, count in wanted for _ in range(count)]
+    return tuple(name for name, count in wanted for _ in range(count))
 
 
 def _canonical_body(body: bytes) -> bytes:
@@ -69,7 +72,7 @@ def _canonical_body(body: bytes) -> bytes:
     return text + b"\r\n" if text else b""
 
 
-def _chosen(fields: list[tuple[bytes, bytes]], names: list[str]) -> list[tuple[bytes, bytes]]:
+def _chosen(fields: list[tuple[bytes, bytes]], names: Sequence[str]) -> list[tuple[bytes, bytes]]:
     """The fields that h= names, each time the next one from the bottom (RFC 6376 section 5.4.2)."""
     remaining = defaultdict(list)
     for field_ in fields:
@@ -78,14 +81,15 @@ def _chosen(fields: list[tuple[bytes, bytes]], names: list[str]) -> list[tuple[b
     return [stack.pop() for stack in stacks if stack]
 
 
-def _signature_value(key: SigningKey, names: list[str], body_hash: str, at: int) -> str:
+def _signature_value(key: SigningKey, names: tuple[str, ...], body_hash: str, at: int) -> str:
     """Value of DKIM-Signature up to an empty b= tag, folded."""
     tags = ("v=1", "a=rsa-sha256", "c=relaxed/relaxed", f"d={key.domain}", f"s={key.selector}", f"t={at}")
     lines = [f" {'; '.join(tags[:3])};", f" {'; '.join(tags[3:])};", *_folded_names(names), f" bh={body_hash};", " b="]
     return "\r\n".join(lines)
 
 
-def _folded_names(names: list[str]) -> list[str]:
+@lru_cache(maxsize=CACHED_FIELD_LISTS)
+def _folded_names(names: tuple[str, ...]) -> tuple[str, ...]:
     lines, line = [], " h="
     for position, name in enumerate(names):
         piece = name + (";" if position == len(names) - 1 else ":")
@@ -93,7 +97,7 @@ def _folded_names(names: list[str]) -> list[str]:
             lines.append(line)
             line = "  "
         line += piece
-    return [*lines, line]
+    return (*lines, line)
 
 
 def _folded(signature: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -10,11 +11,12 @@ _MEGABYTE = 1_048_576
 
 
 def children(pid: int) -> list[int]:
-    """Process ids of the children; none when the process has ended."""
-    try:
-        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except FileNotFoundError:
-        return []
+    """Process ids of the children, whichever thread started them; none when the process has ended."""
+    found = []
+    for listing in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(FileNotFoundError, ProcessLookupError):  # a thread may end any time
+            found += [int(child) for child in listing.read_text().split()]
+    return found
 
 
 def tree(pid: int) -> list[int]:

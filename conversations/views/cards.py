@@ -30,6 +30,7 @@ from whitelabel.models import OutboundMail, OutboundRecipient
 # What a frame holds besides its lines of text (templates/conversations/message_frame.html), and how high it can be.
 FRAME_EDGES_PX = 28
 FRAME_NOTICE_PX = 70  # pictures on the web are not shown
+FRAME_HIDDEN_PICTURE_PX, FRAME_HIDDEN_PICTURES = 40, 5  # each of these shows its description; most have none
 FRAME_PICTURE_PX = 120  # a picture of the mail itself; its size is not known
 FRAME_LINE_PX = 22.5
 FRAME_BLOCK_PX = 11  # the least: elements lie inside each other
@@ -211,13 +212,14 @@ def entries(found: Iterable[Card | Act]) -> list[Card | Act]:
     return sorted(found, key=lambda entry: entry.at)
 
 
-def frame_size(visible: str, *, blocks: int, pictures: int = 0, remote: bool = False) -> FrameSize:
+def frame_size(visible: str, *, blocks: int, pictures: int = 0, remote: int = 0) -> FrameSize:
     """The size of a frame about `visible` (text without quoted parts), which has `blocks` elements that begin a line.
 
-    `pictures` are of the mail itself; `remote` tells that some on the web are not shown.
+    `pictures` are of the mail itself; those on the web, `remote`, are not shown.
     """
     lines = sum(max(1, math.ceil(len(line) / FRAME_CHARACTERS_A_LINE)) for line in visible.strip().splitlines())
-    besides = FRAME_EDGES_PX + FRAME_NOTICE_PX * remote + FRAME_PICTURE_PX * pictures
+    hidden = FRAME_NOTICE_PX * (remote > 0) + FRAME_HIDDEN_PICTURE_PX * min(remote, FRAME_HIDDEN_PICTURES)
+    besides = FRAME_EDGES_PX + hidden + FRAME_PICTURE_PX * pictures
     low, high = FRAME_PX
     least = min(high, max(low, blocks * FRAME_BLOCK_PX + besides))
     return FrameSize(besides, least, min(high, max(least, math.ceil(lines * FRAME_LINE_PX) + besides)))
@@ -248,7 +250,7 @@ def _visible(message: Message) -> str:
 def _frame_size(message: Any) -> FrameSize:
     visible = _visible(message)
     blocks = message.html_blocks * len(visible) // max(1, len(message.text))
-    return frame_size(visible, blocks=blocks, pictures=message.html_pictures, remote=message.html_remote > 0)
+    return frame_size(visible, blocks=blocks, pictures=message.html_pictures, remote=message.html_remote)
 
 
 def _sender(message: Message) -> str:

@@ -494,11 +494,12 @@ def as_text(html: str) -> str:
 
 LINES = "<p>Hej,</p><p>Här är en rad.</p><p>Mvh<br>Samira</p>"
 LONG = "<p>" + "Kommunen vill gärna veta hur ni tänker er saken, för det har betydelse. " * 40 + "</p>"
+HIDDEN = f"{LINES}<p><img src='https://example.org/logo.png' alt='Logotyp'></p>{LINES}"
 OUTLOOK = "".join(f"<div><p style='margin:0'>Rad {number}</p></div>" for number in range(30))
 
 
 @pytest.mark.parametrize("width", [390, 1440])
-@pytest.mark.parametrize("html", [LINES, LONG, OUTLOOK])
+@pytest.mark.parametrize("html", [LINES, LONG, OUTLOOK, HIDDEN])
 def test_a_frame_is_about_as_high_as_its_mail(at_work: Page, served: str, town: Town, html: str, width: int) -> None:
     receive(town, "Med HTML", html=html, text=as_text(html))
     at_work.set_viewport_size({"width": width, "height": 900})

@@ -113,6 +113,14 @@ def test_an_invitation_is_for_one_address_only(client, place):
         assert not Membership.objects.filter(user=stranger).exists()
 
 
+def test_an_invitation_says_to_whom_before_one_logs_in(client, place):
+    with scope.organization(place.organization):
+        _invitation, token = founding.invite("kollega@example.se", "agent", invited_by=place.admin)
+    page_of_link = client.get(reverse("invitation", args=[token])).content.decode()
+    assert f"Du är inbjuden till {place.organization.name}" in page_of_link
+    assert "kollega@example.se" in page_of_link
+
+
 def test_a_withdrawn_invitation_is_closed(client, place):
     with scope.organization(place.organization):
         invitation, token = founding.invite("kollega@example.se", "agent", invited_by=place.admin)

@@ -77,6 +77,7 @@ SETTINGS: tuple[SectionGroup, ...] = (
             Section("organizations:profile", _("Profile"), "user-round"),
             Section("account_email", _("Email address"), "at-sign", ()),
             Section("account_change_password", _("Password"), "key-round", ()),
+            Section("mfa_index", _("Two-step log-in"), "smartphone", ()),
         ),
     ),
 )

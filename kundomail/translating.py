@@ -19,6 +19,7 @@ from django.utils.translation.template import templatize
 APPS = ("organizations", "whitelabel", "inboxes", "conversations", "forwarding", "kundomail")
 TEMPLATE_OWNERS = {
     "account": "organizations",
+    "mfa": "organizations",
     "allauth": "organizations",
     "base": "kundomail",
     "components": "kundomail",

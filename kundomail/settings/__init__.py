@@ -47,6 +47,7 @@ INSTALLED_APPS = [
     "csp",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
     "organizations",
     "whitelabel",
     "inboxes",

@@ -30,6 +30,16 @@ ACCOUNT_USER_DISPLAY = "organizations.accounts.shown_in_mail"
 PASSWORD_RESET_TIMEOUT = 30 * 60  # seconds; life of a link for a new password
 ACCOUNT_EMAIL_CONFIRMATION_EXPIRE_DAYS = 1
 
+# A second factor is each person's choice: codes of a program (TOTP), and recovery codes for when it is lost. Whoever changes
+# it, or the address, has given the password in the last minutes.
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_ADAPTER = "kundomail.second_factor.SecondFactorAdapter"
+MFA_TOTP_ISSUER = "KundoMail"
+MFA_ALLOW_UNVERIFIED_EMAIL = True  # only a new address that waits to be confirmed can be unverified in a log-in
+MFA_TOTP_TOLERANCE = 1  # steps of 30 seconds by which a phone's clock may be wrong (RFC 6238, section 5.2)
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 15 * 60  # seconds
+
 # How often, beside allauth's own limits. Failed log-ins: of one address of the network, and to one account from there
 # (AccountAdapter), so that a stranger cannot shut somebody out.
 ACCOUNT_RATE_LIMITS = {

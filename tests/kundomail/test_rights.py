@@ -31,7 +31,7 @@ ANYBODY = {
     "health_live": "a probe",
     "health_ready": "a probe",
 }
-LOCAL_MODE_ONLY = {"components", "components_work", "components_undone", "demo_sent"}
+LOCAL_MODE_ONLY = {"components", "components_work", "components_undone", "components_error", "demo_sent"}
 WHOEVER_IS_LOGGED_IN = {"home", "new_organization"}
 ADMINS = {
     "organizations:members",
@@ -83,6 +83,7 @@ MEMBERS = {
     "conversations:detach",
     "conversations:undo_detach",
 }
+READ_BY_MEMBERS_CHANGED_BY_ADMINS = {"inboxes:receive"}
 PARAMETERS = {name: wanted for name, _route, wanted in patterns()}
 
 
@@ -149,7 +150,16 @@ def test_nobody_and_whoever_is_shut_out_is_sent_to_log_in(name: str, place: Town
     assert everything_of(place) == before
 
 
-@pytest.mark.parametrize("name", sorted(MEMBERS - ASYNCHRONOUS))
+@pytest.mark.parametrize("name", sorted(READ_BY_MEMBERS_CHANGED_BY_ADMINS))
+def test_an_agent_reads_what_admins_change(name: str, place: Town, keys: dict[str, object]) -> None:
+    before = everything_of(place)
+    client = logged_in(place.agent)
+    assert client.get(url_of(name, keys)).status_code == 200
+    assert client.post(url_of(name, keys), {"name": "Ny"}).status_code == 403
+    assert everything_of(place) == before
+
+
+@pytest.mark.parametrize("name", sorted(MEMBERS - ASYNCHRONOUS - READ_BY_MEMBERS_CHANGED_BY_ADMINS))
 def test_an_agent_is_let_in_to_the_work(name: str, place: Town, keys: dict[str, object]) -> None:
     client = logged_in(place.agent)
     assert {client.get(url_of(name, keys)).status_code, client.post(url_of(name, keys)).status_code}.isdisjoint({403})

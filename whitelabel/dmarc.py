@@ -17,6 +17,7 @@ from whitelabel.effects import tags
 
 MOST_WALK_QUERIES = 8
 WALK_SKIP_LABELS = 7
+POLICIES = frozenset(("none", "quarantine", "reject"))
 
 Records = Mapping[str, tuple[str, ...]]
 """TXT texts by the name they stand at, for example {"_dmarc.example.com": ("v=DMARC1; p=none",)}."""
@@ -204,6 +205,10 @@ def _single(records: Records, name: str) -> Mapping[str, str] | None:
     return tags(texts[0]) if len(texts) == 1 else None
 
 
-def _policy(name: str, found: Mapping[str, str], *, sender_is_below: bool) -> Policy:
-    default = found.get("p", "none")
-    return Policy(name, found, (found.get("sp", default) if sender_is_below else default).lower())
+def _policy(name: str, found: Mapping[str, str], *, sender_is_below: bool) -> Policy | None:
+    """The policy that a record asks for. One that is not valid asks for reports only, or for nothing (RFC 9989 section
+    4.10.1, RFC 7489 section 6.6.3)."""
+    asked = {tag: found[tag].lower() for tag in ("p", "sp", "np") if tag in found}
+    if "p" not in asked or not set(asked.values()) <= POLICIES:
+        return Policy(name, found, "none") if found.get("rua") else None
+    return Policy(name, found, asked.get("sp", asked["p"]) if sender_is_below else asked["p"])

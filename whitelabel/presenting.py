@@ -27,7 +27,7 @@ State = SenderDomain.State
 # Diagnosis state → one of the five symbols of the interface.
 SYMBOLS = {"green": "right", "green_note": "right", "amber": "waiting", "red": "wrong", "grey": "unasked"}
 # Of a record that was right before these say that it is gone, not that it has not come yet.
-MISSING = ("missing_nx", "missing_type", "missing_value")
+MISSING = ("missing_nx", "missing_type", "missing_value", "split_horizon", "wrong_dns_host")
 STANDINGS = {
     "right": "right",
     "wrong": "wrong",
@@ -197,7 +197,9 @@ def consent_text(consent: approvals.Consent) -> str:
 
 
 def label_text(claim: SenderDomain) -> str:
-    """What the look at the subdomain brought, as far as somebody should know, in the active language; "" for nothing."""
+    """What the look at the subdomain brought, in the active language; "" for nothing, and once records stand there."""
+    if claim.label_frozen_at is not None:
+        return ""
     finding = claim.label_finding
     names = {
         "name": unicode_name(claim.subdomain),

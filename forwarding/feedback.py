@@ -45,8 +45,9 @@ def settle(letter: Incoming) -> Outcome | None:
     Call inside the organization's scope.
     """
     if letter.bounces:
-        known = [text for bounce in letter.bounces if (text := _bounced(letter, bounce))]
-        return Outcome(Delivery.State.FEEDBACK, reason="; ".join(known)) if known else None
+        known = [told for bounce in letter.bounces if (told := _bounced(letter, bounce))]
+        reasons = "; ".join(reason for reason, _sent in known)
+        return Outcome(Delivery.State.FEEDBACK, known[0][1], reasons) if known else None
     if letter.mail_class is MailClass.MDN:
         return _receipt(letter)
     if letter.mail_class is MailClass.ARF:
@@ -55,14 +56,13 @@ def settle(letter: Incoming) -> Outcome | None:
     return Outcome(Delivery.State.OWN_COPY, sent) if sent or _is_test_mail(letter) else None
 
 
-def _bounced(letter: Incoming, bounce: Bounce) -> str:
-    """Store one recipient's fate; "" when the report is not about mail of ours."""
+def _bounced(letter: Incoming, bounce: Bounce) -> tuple[str, Message | None] | None:
+    """Store one recipient's fate; gives it in words with the message sent, None when it is not about mail of ours."""
     token = return_path(letter.delivery)
-    mail_id = (
-        token.message_id if token else _mail_of(_reported(letter, bounce.original_message_id, bounce.original_loop))
-    )
+    sent = _reported(letter, bounce.original_message_id, bounce.original_loop)
+    mail_id = token.message_id if token else sent.outbound_id if sent else None
     if mail_id is None:
-        return ""
+        return None
     recipient = fate.record_bounce(
         letter.delivery.organization_id,
         mail_id=mail_id,
@@ -72,7 +72,7 @@ def _bounced(letter: Incoming, bounce: Bounce) -> str:
         status=bounce.status,
         diagnostic=bounce.diagnostic,
     )
-    return f"{bounce.action} {bounce.status}".strip() if recipient else ""
+    return (f"{bounce.action} {bounce.status}".strip(), sent) if recipient else None
 
 
 def _receipt(letter: Incoming) -> Outcome | None:
@@ -139,10 +139,6 @@ def _reported(letter: Incoming, original_message_id: str, original_loop: str = "
     pk = token.message_id if token else loop.message_id if loop and loop.organization_id == organization_id else None
     sent = Message.objects.select_related("conversation").filter(kind=Message.Kind.OUTBOUND)
     return sent.filter(pk=pk).first() if pk else None
-
-
-def _mail_of(message: Message | None) -> int | None:
-    return message.outbound_id if message else None
 
 
 def _recipient(letter: Incoming, sent: Message, named: str) -> str:

@@ -90,6 +90,7 @@ def test_a_hard_bounce_to_the_return_path_fails_the_mail_and_reopens(
     post.send(bounce(b"Subject: without any identifier\r\n\r\n"), return_path(sent), mail_from="")
     post.file()
     assert (last(lillestad).state, last(lillestad).reason) == ("feedback", "failed 5.1.1")
+    assert last(lillestad).message_id == sent.pk
     assert recipient_state(lillestad) == "bounced"
     [conversation] = conversations(lillestad)
     assert (conversation.status, conversation.has_failed_delivery) == ("unanswered", True)
@@ -104,6 +105,7 @@ def test_a_bounce_to_the_inbox_is_known_by_what_we_signed_in_the_original(
     original = f"{kept}: {field_of(raw, kept)}\r\nFrom: jobb@lillestad.se\r\nTo: {BARRY}\r\n\r\n".encode()
     post.receive(bounce(original), lillestad.inbox, mail_from="")
     assert (last(lillestad).state, recipient_state(lillestad)) == ("feedback", "bounced")
+    assert last(lillestad).message_id == sent.pk
 
 
 def test_a_delay_changes_no_state_of_the_conversation(post: Pipeline, lillestad: Town, sent: Message) -> None:

@@ -121,7 +121,9 @@ def change_member(request: MemberRequest, organization_slug: str, pk: int) -> Ht
 @admin_required
 def withdraw_invitation(request: MemberRequest, organization_slug: str, pk: int) -> HttpResponse:
     """Take an open invitation back."""
-    get_object_or_404(Invitation, pk=pk, accepted_at=None).delete()
+    found = get_object_or_404(Invitation, pk=pk, accepted_at=None)
+    record("member.invitation_withdrawn", found, actor=request.user, email=found.email)
+    found.delete()
     return redirect("organizations:members", organization_slug)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import re
 import uuid
 from collections.abc import Callable
@@ -12,18 +11,15 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage
 
 import pytest
-from django.utils import timezone
 
 from conversations import composer
 from conversations.correspondence import Parent, thread_headers, thread_index
 from conversations.models import Conversation, Message
-from forwarding import filing
-from forwarding.incoming import understand
-from forwarding.models import Delivery, RawMail
-from forwarding.reading import read_mail
 from organizations import scope
-from tests.support import builders
+from tests.support import builders, mails
+from tests.support.relay import fake_relay
 from whitelabel import keys, tokens
+from whitelabel.delivery import Courier
 
 BARRY = "barry@example.org"
 MARCH, JULY = datetime(2026, 3, 12, 10, 42, tzinfo=UTC), datetime(2026, 7, 1, 8, 0, tzinfo=UTC)
@@ -83,53 +79,39 @@ def answer_to(ours: bytes, number: int, rewrite: Rewriting) -> bytes:
     return answer.as_bytes(policy=policy.SMTP)
 
 
-def filed(town: builders.Town, raw: bytes) -> Message:
-    """File a mail as the worker does. Call inside the organization's scope."""
-    address = town.inbox.service_addresses.get()
-    content = RawMail.objects.create(
-        sha256=hashlib.sha256(raw).hexdigest(), size=len(raw), content=raw, received_at=timezone.now()
-    )
-    delivery = Delivery.objects.create(
-        raw=content,
-        inbox=town.inbox,
-        service_address=address,
-        recipient_argument=f"<{address.address}>",
-        recipient=address.address,
-        mail_from=BARRY,
-        peer_ip="192.0.2.1",
-        received_at=timezone.now(),
-        next_attempt_at=timezone.now(),
-    )
-    message = filing.file_letters([understand(delivery, raw, read_mail(raw))])[delivery.pk].message
-    assert message is not None
-    return message
+def answer(town: builders.Town, text: str) -> None:
+    with scope.organization(town.organization):
+        composer.send(
+            Conversation.objects.get(),
+            author=town.agent,
+            text=text,
+            to=[{"name": "Barry Berg", "address": BARRY}],
+            submission_key=uuid.uuid4(),
+            version=None,
+            include_history=True,
+        )
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.__name__)
 def test_ten_mails_back_and_forth_are_one_conversation(program: Rewriting) -> None:
+    """Every mail takes its whole way: composer, outbox, relay; SMTP server, spool, reader, filing."""
     town = builders.town()
     first = (
         f"From: Barry Berg <{BARRY}>\r\nTo: jobb@lillestad.se\r\nSubject: Jobbet som kock\r\n"
         "Message-ID: <first@example.org>\r\nDate: Thu, 12 Mar 2026 10:42:00 +0100\r\n\r\n\xc4r det ledigt?\r\n"
     ).encode("latin-1")
-    with scope.organization(town.organization):
-        conversation = filed(town, first).conversation
+    with mails.pipeline() as post, fake_relay() as relay:
+        courier = Courier(relay.client())
+        post.receive(first, town.inbox)
         for number in range(5):
-            sent = composer.send(
-                Conversation.objects.get(pk=conversation.pk),
-                author=town.agent,
-                text=f"Vårt svar {number}.",
-                to=[{"name": "Barry Berg", "address": BARRY}],
-                submission_key=uuid.uuid4(),
-                version=None,
-                include_history=True,
-            )
-            assert sent.outbound is not None
-            answer = filed(town, answer_to(bytes(sent.outbound.content), number, program))
-            assert answer.conversation_id == conversation.pk
+            answer(town, f"Vårt svar {number}.")
+            assert courier.step() == 1
+            post.receive(answer_to(relay.taken[-1].content, number, program), town.inbox)
+        courier.close()
+    with scope.organization(town.organization):
         assert Conversation.objects.count() == 1
-        assert Message.objects.filter(conversation=conversation).count() == 11
+        assert Message.objects.filter(conversation=Conversation.objects.get()).count() == 11
 
 
 def headers(parent: Parent | None = None, **changes: object):

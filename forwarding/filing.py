@@ -203,13 +203,14 @@ class _InboxFiling:
             confirm(
                 message,
                 obstacle=auto_answer_obstacle(letter.mail, letter.delivery.mail_from, letter.mail_class),
-                names_inbox=self._is_named(letter.mail, message.addressed_to),
+                names_inbox=self._is_named(letter, message.addressed_to),
             )
 
-    def _is_named(self, mail: ReadMail, path: str) -> bool:
-        """Whether the author wrote to the inbox, or to another address of the customer's that is forwarded to it."""
-        ways = {self.inbox.address, path} - {""}
-        return path == self.inbox.address or any(person.address.lower() in ways for person in (*mail.to, *mail.cc))
+    def _is_named(self, letter: Incoming, path: str) -> bool:
+        """Whether the author wrote to the inbox: to its address, to one that is forwarded to it, or to its service address."""
+        ways = {self.inbox.address, path, letter.delivery.recipient} - {""}
+        named = (person.address.lower() for person in (*letter.mail.to, *letter.mail.cc))
+        return path == self.inbox.address or any(address in ways for address in named)
 
     def _known(self, identifiers: set[str]) -> dict[str, list[duplicates.Known]]:
         rows = Message.objects.filter(inbox=self.inbox, kind=Message.Kind.INBOUND, message_id__in=identifiers)

@@ -181,6 +181,12 @@ def test_a_person_gets_the_confirmation_an_inbox_has(post: Pipeline, lillestad: 
     assert [c.status for c in conversations(lillestad)] == ["unanswered"]
 
 
+def test_whoever_writes_to_the_service_address_gets_it_too(post: Pipeline, lillestad: Town) -> None:
+    confirming(lillestad)
+    post.receive(mail(To=address_of(lillestad.inbox).title()), lillestad.inbox)
+    assert confirmations(lillestad) == 1
+
+
 @pytest.mark.parametrize(
     "raw",
     [

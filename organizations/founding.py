@@ -74,9 +74,13 @@ def invite(email: str, role: str, *, invited_by: User) -> tuple[Invitation, str]
 def open_invitation(token: str) -> Invitation | None:
     """The invitation with that token, if it is still open."""
     with scope.queue():
-        return Invitation.queue.filter(
+        found = Invitation.queue.filter(
             token_hash=hash_token(token), accepted_at=None, expires_at__gt=timezone.now()
         ).first()
+    if found is None:
+        return None
+    with scope.organization(found.organization_id):  # whoever holds the token is told where it leads
+        return Invitation.objects.select_related("organization").get(pk=found.pk)
 
 
 def accept_invitation(invitation: Invitation, user: User) -> Membership | None:

@@ -41,6 +41,11 @@ class Figures:
         """Cases with any fault but a leak."""
         return len({*self.exceptions, *self.unstorable, *self.replacements, *self.lost})
 
+    @property
+    def cpu_mean(self) -> float:
+        """Processor milliseconds a mail, on average."""
+        return statistics.fmean(milliseconds for milliseconds, _ in self.cpu_ms)
+
     def cpu(self) -> tuple[float, float, float]:
         """Median, 99th percentile and maximum, in processor milliseconds a mail."""
         spent = sorted(milliseconds for milliseconds, _ in self.cpu_ms)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 DOMAIN = "lillestad.se"
 MAILS_IN_A_LONG_THREAD = 9
 SMTP_SECONDS = 30
-CHECK_MS = 60_000
+CHECK_MS = 150_000
 """How long a change in DNS may take to be seen on the page."""
 
 

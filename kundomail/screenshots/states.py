@@ -145,13 +145,22 @@ def _too_old(page: Page, url: str) -> None:
     page.wait_for_load_state()
 
 
+def _as_a_stranger(page: Page, address: str) -> None:
+    """Open an address as somebody who is not logged in, in the language the page had."""
+    language = page.locator("html").get_attribute("lang")
+    page.context.clear_cookies()
+    page.goto(address)
+    if page.locator("html").get_attribute("lang") != language:
+        with page.expect_navigation():
+            page.locator(f"button[name=language][value={language}]").first.click()
+
+
 def _link_for_it(page: Page, url: str) -> None:
     """A link is shown once, when it is made; it is opened by somebody who is not logged in."""
     settings("receive/sender/")(page, url)
     page.locator("form[action$='/links/'] button").click()
     link = page.locator("#new-link").inner_text().strip()
-    page.context.clear_cookies()
-    page.goto(url + re.sub(r"^https?://[^/]+", "", link))
+    _as_a_stranger(page, url + re.sub(r"^https?://[^/]+", "", link))
 
 
 def _invitation(page: Page, url: str) -> None:
@@ -167,8 +176,7 @@ def _invitation(page: Page, url: str) -> None:
         page.goto(f"{url}/demo/sent/")
         mails = page.locator(".sent-mail", has_text=invited)
         link = re.search(r"/invite/[\w-]+/", (mails.first.text_content() or "") if mails.count() else "")
-    page.context.clear_cookies()
-    page.goto(url + link[0])
+    _as_a_stranger(page, url + link[0])
 
 
 def _new_inbox(path: str) -> Open:

@@ -11,7 +11,7 @@ import threading
 from collections import defaultdict, deque
 from collections.abc import Iterable
 
-from django.db import Error, connections
+from django.db import connections
 from django.db.models import F, Q
 
 from forwarding import models
@@ -56,7 +56,7 @@ class RefusalLog:
         while refusals := self._next():
             try:
                 write(refusals, self._per_day)
-            except Error as error:
+            except Exception as error:  # noqa: BLE001  (whatever the database's end brings, the thread must live)
                 log.warning("%d refusals are not written yet: %s", len(refusals), type(error).__name__)
                 connections.close_all()
                 self._put_back(refusals)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import threading
 
-from django.db import Error, connection, connections
+from django.db import connection, connections
 
 from forwarding.lost_connections import drop_if_lost
 
@@ -51,10 +51,10 @@ class Waker:
         connections.close_all()
 
     def _notify(self) -> None:
-        drop_if_lost()
         try:
+            drop_if_lost()
             with connection.cursor() as cursor:
                 cursor.execute(_NOTIFY, [self._channel])
-        except Error as error:
+        except Exception as error:  # noqa: BLE001  (psycopg2 has raised SystemError for a killed server; the thread must live)
             log.warning("the filing worker is not woken and looks by itself: %s", type(error).__name__)
             connection.close()

@@ -105,16 +105,24 @@ def _problem(address: str) -> str:
 
 
 def _reply_target(message: Message, own: frozenset[str]) -> list[Person]:
-    wanted = [person for person in message.reply_to if person.get("address") and _key(person) not in own]
+    wanted = [
+        person for person in message.reply_to if person.get("address") and not {_key(person), _untagged(person)} & own
+    ]
     return wanted or [{"name": message.from_name, "address": message.from_address}]
 
 
 def _without(excluded: frozenset[str], people: Sequence[Person]) -> tuple[Person, ...]:
     kept: dict[str, Person] = {}
     for person in people:
-        if person.get("address") and _key(person) not in excluded:
+        if person.get("address") and not {_key(person), _untagged(person)} & excluded:
             kept.setdefault(_key(person), {"name": person.get("name", ""), "address": person["address"]})
     return tuple(kept.values())
+
+
+def _untagged(person: Person) -> str:
+    """The address without what follows a plus: service addresses carry their conversation there."""
+    local, _at, domain = _key(person).rpartition("@")
+    return f"{local.partition('+')[0]}@{domain}"
 
 
 def _key(person: Person) -> str:

@@ -28,7 +28,7 @@ from conversations.outgoing_html import outgoing_html
 from conversations.signatures import signature as signature_of
 from inboxes.models import Inbox
 from organizations.models import Event, User, record
-from whitelabel import identity, keys, mime, mime_text, outbox
+from whitelabel import identity, keys, mime, mime_text, outbox, tokens
 from whitelabel.identity import Identity
 from whitelabel.mime_headers import Mailbox
 from whitelabel.models import OutboundMail
@@ -97,7 +97,7 @@ def prefill(conversation: Conversation, action: Action, author: User) -> Prefill
         bcc=people.bcc,
         subject=_subject(conversation, answered, action),
         text="",
-        identity=_identity(conversation.inbox),
+        identity=_identity(conversation),
         signature=_signature(conversation.inbox, author),
         quoted=_quoted(answered, action),
         attachments=tuple(_files_of(answered)) if answered and action == "forward" else (),
@@ -141,7 +141,7 @@ def send(
             _("The conversation changed while you wrote. Read what is new, then send anyway or change your answer.")
         )
     people = _checked_people(conversation.inbox, to, cc, bcc)
-    who = _identity(conversation.inbox)
+    who = _identity(conversation)
     strangers.admit(conversation, who, people.everyone, author=author)
     answered = addressees.answered_message(conversation)
     body = mime_text.clean(text).strip("\n")
@@ -322,8 +322,15 @@ def _subject(conversation: Conversation, answered: Message | None, action: Actio
     return subjects.forward_subject(subject) if action == "forward" else subjects.reply_subject(subject)
 
 
-def _identity(inbox: Inbox) -> Identity:
-    return identity.choose(inbox.address, inbox.service_address, inbox.name)
+def _identity(conversation: Conversation) -> Identity:
+    """Who the mail is from. Answers to an address of ours come to this conversation whatever becomes of their headers."""
+    inbox = conversation.inbox
+    who = identity.choose(inbox.address, inbox.service_address, inbox.name)
+    if not who.reply_to.endswith(f"@{settings.MAIL_DOMAIN}"):
+        return who
+    key = inbox.service_address.partition("@")[0]
+    token = tokens.ReplyToken(conversation.organization_id, key, conversation.pk)
+    return replace(who, reply_to=f"{tokens.sign_reply(keys.token_keys(), token)}@{settings.MAIL_DOMAIN}")
 
 
 def _signature(inbox: Inbox, author: User) -> str:

@@ -18,10 +18,13 @@ from conversations import composer, pictures, timeline
 from conversations.models import Attachment, Blob, Conversation, Draft, Message
 from forwarding.reading import read_mail
 from forwarding.reading.mail import ReadMail
+from inboxes.models import Inbox
 from organizations import scope
 from tests.support import builders
 from whitelabel import outbox_queue
+from whitelabel.keys import token_keys
 from whitelabel.models import OutboundMail, OutboundRecipient
+from whitelabel.tokens import read_reply
 
 pytestmark = pytest.mark.django_db
 
@@ -433,3 +436,25 @@ def test_quoted_pictures_beyond_their_limit_and_without_history_are_left_out(con
 
 def test_a_picture_that_nobody_attached_is_asked_about() -> None:
     assert pictures.lost("[karta.png: vägen] [1] [se bilaga.pdf] [b.JPG]", ["b.JPG"]) == ["karta.png"]
+
+
+# --- Where the address is ours ----------------------------------------------------------------------------------------
+
+
+def test_answers_to_an_address_of_ours_carry_the_conversation(conversation, town, settings) -> None:
+    Inbox.objects.filter(pk=town.inbox.pk).update(address=f"postmaster@{settings.MAIL_DOMAIN}")
+    conversation = Conversation.objects.get(pk=conversation.pk)
+    message = send(conversation, town)
+    [reply_to] = on_the_wire(message).reply_to
+    key, _plus, tag = reply_to.address.partition("@")[0].partition("+")
+    assert reply_to.address.endswith(f"@{settings.MAIL_DOMAIN}")
+    token = read_reply(token_keys(), town.organization.pk, key, tag)
+    assert token is not None
+    assert token.conversation_id == conversation.pk
+    rewrite(conversation, to=[{"name": "", "address": reply_to.address}, CECILIA])
+    assert composer.prefill(conversation, "reply_all", town.agent).to == (BARRY, CECILIA)
+
+
+def test_answers_to_the_customers_own_address_carry_nothing(conversation, town) -> None:
+    [reply_to] = on_the_wire(send(conversation, town)).reply_to
+    assert reply_to.address == "jobb@lillestad.se"

@@ -75,8 +75,12 @@ class _Batch:
     def deliver(self, position: int, reply: Reply) -> None:
         self.replies[position] = reply
         self.missing -= 1
-        accepted = self.accept is not None and self.accept(reply)
-        if (self.missing == 0 or accepted) and not self.future.done():
+        if self.missing == 0 or (self.accept is not None and self.accept(reply)):
+            self.end()
+
+    def end(self) -> None:
+        """Wait no longer."""
+        if not self.future.done():
             self.future.set_result(None)
 
 
@@ -156,12 +160,11 @@ class Transport:
         pending = [_Pending(ask, batch, position) for position, ask in enumerate(asks)]
         for one in pending:
             self._admit(one)
+        end = self._loop.call_at(deadline, batch.end)  # the unanswered questions are reported as timeouts below
         try:
-            async with asyncio.timeout_at(deadline):
-                await batch.future
-        except TimeoutError:
-            pass  # the unanswered questions are reported as timeouts below
+            await batch.future
         finally:
+            end.cancel()
             for one in pending:
                 if batch.replies[one.position] is None:
                     self._forget(one)

@@ -4,11 +4,11 @@
 
 An own process answers for every domain on two loopback addresses after the simulated round trip. Sequential dnspython
 gets its easiest task: known addresses, twelve questions per domain (six records at two servers). Ours does a whole check:
-zone cut, both servers, probes, resolver, verdicts. Every round begins with an empty memory and makes first checks, re-checks
-of the unchanged zones as they are six hours later (zone cut and nameservers' addresses are asked for again), and re-checks at
-once, as with an open page. Sequential samples stand between the sweeps; the ratio of a sweep is to the samples on both its sides. Sequential
-dnspython sleeps, ours works: on a busy machine the ratio falls with the share of a processor that is left, and the CPU time
-a domain takes tells what is possible.
+zone cut, both servers, probes, resolver, verdicts. Every round begins with an empty memory and makes first checks,
+re-checks of the unchanged zones as they are six hours later (zone cut and nameservers' addresses are asked for again),
+and re-checks at once, as with an open page. Sequential samples stand between the sweeps; the ratio of a sweep is to the
+samples on both its sides. Sequential dnspython sleeps, ours works: on a busy machine the ratio falls with the share of a
+processor that is left, and the CPU time a domain takes tells what is possible.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ FRAME_CHARACTERS_A_LINE = 92
 FRAME_PX = (96, 1600)
 EVENTS_SHOWN = 100
 EVENT_KINDS = ("conversation.assigned", "conversation.status", "message.read", *explaining.DETACHING)
-_DEFERRED = ("html", "search_vector", "references", "in_reply_to", "calendar", "outbound__content")
+_DEFERRED = ("html", "other_text", "search_vector", "references", "in_reply_to", "calendar", "outbound__content")
 _HAS_HTML = Case(When(html="", then=Value(False)), default=Value(True), output_field=BooleanField())
 
 

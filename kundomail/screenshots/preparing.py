@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import smtplib
+import time
 from email.message import EmailMessage
 from typing import TYPE_CHECKING
 
+from kundomail.local.errors import LocalError
 from kundomail.local.product import Product
 from kundomail.screenshots import states
 from kundomail.screenshots.states import Stage
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 DOMAIN = "lillestad.se"
 MAILS_IN_A_LONG_THREAD = 9
 SMTP_SECONDS = 30
+FILING_MS = 1000
+"""Between looks at whether mail has been filed."""
 CHECK_MS = 150_000
 """How long a change in DNS may take to be seen on the page."""
 
@@ -56,6 +60,7 @@ def _right(product: Product, page: Page) -> None:
     product.manage("demo_dns", "publish", DOMAIN)
     _open(product, page)
     _all(page, "right")
+    page.locator("#activate:not([aria-disabled=true], [disabled])").wait_for(timeout=CHECK_MS)
 
 
 def _active(product: Product, page: Page) -> None:
@@ -79,8 +84,12 @@ def _broken(product: Product, page: Page) -> None:
     _wrong(product, page)
     for number in range(MAILS_IN_A_LONG_THREAD):
         _answer_from_the_customer(product, number)
-    states.conversation(states.QUESTION)(page, product.url)
-    page.locator("#thread .thread-fold").wait_for(timeout=CHECK_MS)
+    deadline = time.monotonic() + CHECK_MS / 1000
+    while not page.locator("#thread .thread-fold").count():  # Earlier mails are folded when the page is opened.
+        if time.monotonic() > deadline:
+            raise LocalError("The mails of the long thread were not filed in it.")
+        page.wait_for_timeout(FILING_MS)
+        states.conversation(states.QUESTION)(page, product.url)
 
 
 def _answer_from_the_customer(product: Product, number: int) -> None:

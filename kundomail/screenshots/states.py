@@ -234,7 +234,7 @@ STATES: tuple[State, ...] = (
     State("conversation", conversation(REMINDER), whole=False),
     State("conversation-html", conversation(CERTIFICATES), whole=False),
     State("conversation-pictures", conversation(PERMIT), whole=False),
-    State("composer", conversation(QUESTION, _answer), whole=False, documents={"conversation.png": 900}),
+    State("composer", conversation(QUESTION, _answer), whole=False, documents={"conversation.png": 960}),
     State("note", conversation(QUESTION, _comment), Who.AGENT, whole=False),
     State("shortcuts", _shortcuts, whole=False),
     State("list-done", at(f"/{SLUG}/list/done/"), whole=False),

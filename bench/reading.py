@@ -69,7 +69,7 @@ def column(reader: Reader) -> list[str]:
 
 
 def agreement(verdicts: list[Verdict]) -> tuple[str, str]:
-    """Cases read as expected: of all, and of those whose expectation is sound (docs/decisions/0013)."""
+    """Cases read as expected: of all, and of those whose expectation is sound (docs/decisions/0018)."""
     sound = [verdict for verdict in verdicts if not verdict.faulty]
     right, right_of_sound = (sum(verdict.right for verdict in some) for some in (verdicts, sound))
     return f"{right} of {len(verdicts)}", f"{right_of_sound} of {len(sound)}"
@@ -125,7 +125,7 @@ def main() -> int:
     print(table(columns, ROWS))
     for name, reason in missing.items():
         print(f"{name} is not here: {reason}")
-    print("Faulty expectations are listed, with the reasons, in docs/decisions/0013-unfair-expectations.md.")
+    print("Faulty expectations are listed, with the reasons, in docs/decisions/0018-unfair-expectations.md.")
     print()
     bounces = {"KundoMail": recipients_by_us, "flufl.bounce": recipients_by_flufl}
     print(table({name: bounce_column(read) for name, read in bounces.items()}, BOUNCE_ROWS))

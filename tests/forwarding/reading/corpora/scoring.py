@@ -18,7 +18,7 @@ from tests.forwarding.reading.corpora.cases import Case
 _WORD = re.compile(r"\w+")
 _WORDS_IN_COMMON = 0.97
 _NO_CONTENT = "no visible content"
-# Expectations that a correct reading must miss; docs/decisions/0013 tells why of each.
+# Expectations that a correct reading must miss; docs/decisions/0018 tells why of each.
 FAULTY_ZAMMAD = {"mail017.box", "mail018.box", "mail021.box", "mail026.box", "mail046.box", "mail076.box"}
 FAULTY_STALWART = {
     *(f"legacy/{number}" for number in ("016", "022", "023", "026", "027", "033")),  # U+FFFD for what can be read

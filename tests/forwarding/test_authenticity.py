@@ -218,6 +218,12 @@ def test_what_the_customers_service_found_forged_is_warned_of(policy):
     )
 
 
+def test_what_was_found_about_another_domain_is_no_warning():
+    chain = sealed(("microsoft.com", FAILED_UPSTREAM.replace("header.from=example.com", "header.from=other.se")))
+    found = facts(examination=chain, peer_ip=MICROSOFT_IP, policy="reject")
+    assert level_and_reason(found) == (Level.UNVERIFIED, Reason.NO_SIGNATURE)
+
+
 @pytest.mark.parametrize("policy", ["quarantine", "reject"])
 def test_microsofts_pool_for_unproved_mail_says_the_same(policy):
     assert level_and_reason(facts(peer_ip=RELAY_POOL_IP, policy=policy)) == (Level.WARNING, Reason.REJECTED_UPSTREAM)

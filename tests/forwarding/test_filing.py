@@ -279,6 +279,16 @@ def test_a_copy_with_its_history_is_told_apart_behind_every_forwarder(
     assert (delivery.state, delivery.message_id) == (State.OWN_COPY, sent.pk)
 
 
+def test_what_one_inbox_writes_to_another_is_no_copy_there(post: Pipeline, lillestad: Town) -> None:
+    with scope.organization(lillestad.organization):
+        info = create_inbox("info@lillestad.se", "Info", actor=lillestad.admin)
+    post.receive(mail(), lillestad.inbox)
+    delivery = post.receive(octets_of(answered(lillestad)), info)
+    assert delivery.state == State.FILED
+    assert delivery.message is not None
+    assert (delivery.message.inbox_id, delivery.message.conversation.status) == (info.pk, "unanswered")
+
+
 def test_our_loop_header_on_another_text_is_no_copy_of_ours(post: Pipeline, lillestad: Town) -> None:
     post.receive(mail(), lillestad.inbox)
     loop = field_of(octets_of(answered(lillestad)), "X-Kundo-Loop")

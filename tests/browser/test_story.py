@@ -173,5 +173,5 @@ def test_a_mail_comes_in_is_answered_and_the_sender_becomes_the_towns_own(runnin
     page.get_by_role("link", name="Skicka & ta emot").first.click()
     page.get_by_role("link", name="Ändra avsändaradress").click()
     running.manage("demo_dns", "break", "lillestad.se")
-    expect(page.get_by_text("En post är inte längre rätt")).to_be_visible()
+    expect(page.get_by_text(re.compile("inte längre rätt")).first).to_be_visible()
     expect(page.locator("[data-record][data-state=wrong]").first).to_be_visible()

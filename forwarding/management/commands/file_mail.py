@@ -46,7 +46,8 @@ class Command(BaseCommand):
                 return
             small, any_size = (running.enter_context(_reader(settings.READING_HURRIED_SECONDS)) for _ in range(2))
             running.enter_context(_beside("verifying", Verifier().verify_due))
-            running.enter_context(_beside("again", partial(filing.file_again, patient), wakeups.SPOOL))
+            # New mail does not wake this one: what it takes may wait for its next look.
+            running.enter_context(_beside("again", partial(filing.file_again, patient)))
             running.enter_context(_beside("light", partial(filing.file_light, small), wakeups.SPOOL))
             worker.run(partial(filing.file_fresh, any_size), wakeups.SPOOL)
 

@@ -7,12 +7,23 @@ const open = () => document.querySelector("[data-conversation]");
 const thread = () => document.getElementById("thread");
 const scroller = () => document.getElementById("thread-scroll");
 
+/** Who reads the end of the thread still sees it when the composer below opens and takes its place. */
+let height;
+const shrinking = new ResizeObserver(([{ target }]) => {
+  const lost = height - target.clientHeight;
+  if (lost > 0 && target.scrollTop + height >= target.scrollHeight - 8) target.scrollTop += lost;
+  height = target.clientHeight;
+});
+
 function toNewest() {
   const latest = thread()?.querySelector(":scope > li:last-child");
   const place = scroller();
   if (!latest || !place) return;
   fitFrames();
   place.scrollTop = Math.max(0, latest.offsetTop - place.offsetTop - 16);
+  height = place.clientHeight;
+  shrinking.disconnect();
+  shrinking.observe(place);
 }
 
 /** Nobody can look into a frame to see how high its mail is. But its text stands beside it, folded: laid out at the

@@ -513,6 +513,19 @@ def test_a_frame_is_about_as_high_as_its_mail(at_work: Page, served: str, town: 
     assert mail - 16 <= shown["height"] <= max(96, mail * 1.15) + 45
 
 
+def test_the_end_of_a_thread_stays_in_sight_when_the_composer_opens(at_work: Page, served: str, town: Town) -> None:
+    with scope.organization(town.organization):
+        conversation = Conversation.objects.get()
+    for number in range(6):
+        receive(town, text=f"Mail {number}\n\n" * 3, conversation=conversation)
+    open_conversation(at_work, served, town)
+    last = at_work.locator("#thread > li").last
+    expect(last).to_be_in_viewport(ratio=0.9)
+    at_work.get_by_role("textbox", name="Meddelande").click()
+    expect(at_work.locator("[data-send]")).to_be_visible()
+    expect(last).to_be_in_viewport(ratio=0.9)
+
+
 def test_a_frame_follows_the_window(at_work: Page, served: str, town: Town) -> None:
     receive(town, "Med HTML", html=LONG, text=as_text(LONG))
     open_conversation(at_work, served, town, 2)

@@ -97,7 +97,7 @@ def prefill(conversation: Conversation, action: Action, author: User) -> Prefill
         bcc=people.bcc,
         subject=_subject(conversation, answered, action),
         text="",
-        identity=_identity(conversation),
+        identity=_identity(conversation, author),
         signature=_signature(conversation.inbox, author),
         quoted=_quoted(answered, action),
         attachments=tuple(_files_of(answered)) if answered and action == "forward" else (),
@@ -141,7 +141,7 @@ def send(
             _("The conversation changed while you wrote. Read what is new, then send anyway or change your answer.")
         )
     people = _checked_people(conversation.inbox, to, cc, bcc)
-    who = _identity(conversation)
+    who = _identity(conversation, author)
     strangers.admit(conversation, who, people.everyone, author=author)
     answered = addressees.answered_message(conversation)
     body = mime_text.clean(text).strip("\n")
@@ -322,10 +322,10 @@ def _subject(conversation: Conversation, answered: Message | None, action: Actio
     return subjects.forward_subject(subject) if action == "forward" else subjects.reply_subject(subject)
 
 
-def _identity(conversation: Conversation) -> Identity:
+def _identity(conversation: Conversation, author: User) -> Identity:
     """Who the mail is from. Answers to an address of ours come to this conversation whatever becomes of their headers."""
     inbox = conversation.inbox
-    who = identity.choose(inbox.address, inbox.service_address, inbox.name)
+    who = identity.choose(inbox.address, inbox.service_address, inbox.sender_name(author.name))
     if not who.reply_to.endswith(f"@{settings.MAIL_DOMAIN}"):
         return who
     key = inbox.service_address.partition("@")[0]

@@ -33,7 +33,7 @@ class GeneralForm(forms.ModelForm):
 
     class Meta:
         model = Inbox
-        fields = ("name", "confirmation", "confirmation_when_closed")
+        fields = ("name", "names_author", "confirmation", "confirmation_when_closed")
         widgets: ClassVar = {
             "confirmation": forms.Textarea(attrs={"rows": 5}),
             "confirmation_when_closed": forms.Textarea(attrs={"rows": 5}),

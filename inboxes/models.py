@@ -19,6 +19,11 @@ class Inbox(TenantModel):
 
     name = models.CharField(_("name"), max_length=200, help_text=_("Shown to the people you write to."))
     address = models.CharField(max_length=320, unique=True, help_text="lower case, domain as A-label")
+    names_author = models.BooleanField(
+        _("show who answers"),
+        default=False,
+        help_text=_("Answers are sent as “Anna Berg via Jobb” instead of “Jobb”. The address stays the inbox's own."),
+    )
     signature = models.TextField(
         _("common signature"),
         blank=True,
@@ -56,6 +61,10 @@ class Inbox(TenantModel):
     def domain(self) -> str:
         """The domain of the inbox's own address, A-label form."""
         return self.address.rpartition("@")[2]
+
+    def sender_name(self, author: str) -> str:
+        """The display name in From of what a person with the name `author` writes."""
+        return f"{author} via {self.name}" if self.names_author and author else self.name
 
     def confirmation_at(self, moment: datetime) -> str:
         """The text that a mail received then is confirmed with; "" when it is not confirmed. `{number}` is not yet filled in."""

@@ -69,6 +69,28 @@ def rewrite(conversation: Conversation, **values: Any) -> None:
     Message.objects.filter(conversation=conversation, kind="inbound").update(**values)
 
 
+# --- Who it is from -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("names_author", "author", "shown"),
+    [
+        (False, "Åsa Öberg, 1:e handläggare", "Jobb"),
+        (True, "Åsa Öberg, 1:e handläggare", "Åsa Öberg, 1:e handläggare via Jobb"),
+        (True, "", "Jobb"),
+    ],
+)
+def test_an_inbox_names_itself_or_who_answers(conversation, town, names_author, author, shown) -> None:
+    Inbox.objects.filter(pk=town.inbox.pk).update(names_author=names_author, name="Jobb")
+    conversation.inbox.refresh_from_db()
+    town.agent.name = author
+    message = send(conversation, town)
+    mail = on_the_wire(message)
+    assert mail.sender is not None
+    assert (mail.sender.name, mail.sender.address) == (shown, town.inbox.service_address)
+    assert message.from_name == shown
+
+
 # --- Who gets it --------------------------------------------------------------------------------------------------
 
 

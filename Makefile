@@ -11,7 +11,7 @@ run:
 # Playwright keeps an event loop running in its process, which tests that start one of their own cannot share.
 test: dev
 	$(VENV) -m pytest -n 2 --dist worksteal -m "not slow and not browser"
-	$(VENV) -m pytest -n 2 --dist worksteal -m "browser and not slow"
+	$(VENV) -m pytest -n 4 --dist worksteal -m "browser and not slow"
 
 test-slow: dev
 	$(VENV) -m pytest -m slow

@@ -14,13 +14,13 @@ import pytest
 from django.test import TransactionTestCase
 
 from kundomail.local import paths
+from kundomail.local.browser import CHROMIUM
 from kundomail.local.catalogues import compile_catalogues
 from kundomail.local.errors import LocalError
 from kundomail.local.testing import TestServers
 from tests.support.emptying import empty_the_database
 
 CHECKOUT = Path(__file__).resolve().parent.parent
-CHROMIUM = Path(os.environ.get("CHROMIUM_PATH", "/usr/bin/chromium"))
 
 
 def _choose_servers() -> object:

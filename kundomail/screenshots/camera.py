@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from kundomail.demo import loading
+from kundomail.local.browser import CHROMIUM
 from kundomail.screenshots.states import State, Who
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
 
 Scheme = Literal["light", "dark"]
-CHROMIUM = Path(os.environ.get("CHROMIUM_PATH", "/usr/bin/chromium"))
 HEIGHTS = {390: 844, 1024: 768, 1440: 900}
 """The height of a window by its width, in px."""
 PATIENCE_MS = 30_000

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from django.core.management import call_command
 
-from kundomail.screenshots.camera import CHROMIUM
+from kundomail.local.browser import CHROMIUM
 from kundomail.screenshots.states import STATES, Stage
 
 PNG = b"\x89PNG\r\n\x1a\n"

@@ -12,6 +12,7 @@ from typing import Any
 import playwright.sync_api as playwright
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from kundomail.local.browser import CHROMIUM
 from kundomail.local.catalogues import compile_catalogues
 from kundomail.local.errors import LocalError
 from kundomail.local.product import Product, product
@@ -53,8 +54,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Take the pictures. Raises CommandError when there is no browser or the product does not start."""
-        if not camera.CHROMIUM.exists():
-            raise CommandError(f"{camera.CHROMIUM} is missing: apt-get install chromium, or set CHROMIUM_PATH")
+        if not CHROMIUM.exists():
+            raise CommandError(f"{CHROMIUM} is missing: apt-get install chromium, or set CHROMIUM_PATH")
         # Playwright keeps an event loop in this thread, which Django takes for async code.
         os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
         compile_catalogues(BASE_DIR)

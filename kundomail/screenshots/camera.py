@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 Scheme = Literal["light", "dark"]
 HEIGHTS = {390: 844, 1024: 768, 1440: 900}
 """The height of a window by its width, in px."""
+DOCUMENT_WIDTHS = (1440, 390)
 PATIENCE_MS = 30_000
 SETTLE_MS = 250
 """What is moving comes to rest."""
@@ -76,15 +77,18 @@ class Camera:
                     self._picture(page, state, f"{language}-{scheme}-{width}", width, scheme)
             page.context.close()
 
-    def shoot_document(self, state: State, path: Path, height: int) -> None:
-        """One picture for docs/: Swedish, light, 1440 px wide."""
-        page = self.page(state.who)
-        page.set_viewport_size({"width": 1440, "height": height})
-        state.open(page, self._url)
-        page.wait_for_timeout(SETTLE_MS)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=path, animations="disabled")
-        page.context.close()
+    def shoot_document(self, state: State, folder: Path) -> None:
+        """The pictures for docs/: both languages, a desktop's and a phone's width, light."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for language in LOCALES:
+            page = self.page(state.who, language)
+            state.open(page, self._url)
+            for width in DOCUMENT_WIDTHS:
+                page.set_viewport_size({"width": width, "height": state.document})
+                page.wait_for_timeout(SETTLE_MS)
+                path = folder / f"{state.name}-{language}-{width}.png"
+                page.screenshot(path=path, animations="disabled")
+            page.context.close()
 
     def _picture(self, page: Page, state: State, variant: str, width: int, scheme: Scheme) -> None:
         page.set_viewport_size({"width": width, "height": HEIGHTS[width]})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -60,8 +60,8 @@ class State:
     stage: Stage = Stage.UNCHECKED
     whole: bool = True
     """The whole page, however long; else what a window shows."""
-    documents: dict[str, int] = field(default_factory=dict)
-    """Pictures for docs/ made of it: file name and height in px."""
+    document: int = 0
+    """Height in px of the pictures for docs/pictures made of it; 0: none are."""
 
 
 def at(path: str) -> Open:
@@ -203,9 +203,9 @@ def _long_thread(page: Page) -> None:
     _answer(page)
 
 
-def sender(name: str, stage: Stage, documents: dict[str, int] | None = None) -> State:
+def sender(name: str, stage: Stage, document: int = 0) -> State:
     """The page for the sender address at a stage."""
-    return State(name, settings("receive/sender/"), stage=stage, documents=documents or {})
+    return State(name, settings("receive/sender/"), stage=stage, document=document)
 
 
 STATES: tuple[State, ...] = (
@@ -234,7 +234,7 @@ STATES: tuple[State, ...] = (
     State("conversation", conversation(REMINDER), whole=False),
     State("conversation-html", conversation(CERTIFICATES), whole=False),
     State("conversation-pictures", conversation(PERMIT), whole=False),
-    State("composer", conversation(QUESTION, _answer), whole=False, documents={"conversation.png": 960}),
+    State("composer", conversation(QUESTION, _answer), whole=False, document=960),
     State("note", conversation(QUESTION, _comment), Who.AGENT, whole=False),
     State("shortcuts", _shortcuts, whole=False),
     State("list-done", at(f"/{SLUG}/list/done/"), whole=False),
@@ -253,9 +253,9 @@ STATES: tuple[State, ...] = (
     State("sent-nothing", at("/demo/sent/")),
     sender("sender-waiting", Stage.WAITING),
     State("link-waiting", _link_for_it, stage=Stage.WAITING),
-    sender("sender-wrong", Stage.WRONG),
+    sender("sender-wrong", Stage.WRONG, document=1180),
     State("link-wrong", _link_for_it, stage=Stage.WRONG),
-    sender("sender-right", Stage.RIGHT, {"sender-address.png": 1180}),
+    sender("sender-right", Stage.RIGHT, document=1180),
     sender("sender-active", Stage.ACTIVE),
     State("sent", at("/demo/sent/"), stage=Stage.ACTIVE),
     State("conversation-answered", conversation(QUESTION), stage=Stage.ACTIVE, whole=False),

@@ -72,7 +72,7 @@ class Command(BaseCommand):
             state
             for state in STATES
             if (not options["only"] or state.name in options["only"])
-            and (state.documents or not options["documents"])
+            and (state.document or not options["documents"])
             and (state.stage is Stage.UNCHECKED or not options["url"])
         ]
 
@@ -118,8 +118,8 @@ class Command(BaseCommand):
             try:
                 if not options["documents"]:
                     taking.shoot(state, variants)
-                for name, height in state.documents.items() if options["documents"] else ():
-                    taking.shoot_document(state, PICTURES / name, height)
+                else:
+                    taking.shoot_document(state, PICTURES)
             except playwright.Error as error:
                 self._missing.append(state.name)
                 self.stderr.write(f"{state.name}: {error}")

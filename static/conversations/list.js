@@ -20,9 +20,12 @@ function markOpen() {
 /** The open, chosen or focused row stays where it is, even when the list no longer holds it. */
 const isInUse = (row) => row.matches("[aria-current], :has(:checked)") || row.contains(document.activeElement);
 
+/** A row whose act is under way hears the answer itself, and asks for news then; another in its place would not. */
+const isAtWork = (row) => row.matches(":has(.htmx-request)");
+
 /** Replace rows that have changed, in their places; what is chosen stays chosen and what is focused stays focused. */
 function renew(fresh) {
-  for (const row of rowsOf(document)) {
+  for (const row of rowsOf(document).filter((row) => !isAtWork(row))) {
     const now = fresh.querySelector(`#${row.id}`);
     if (!now && isInUse(row)) row.classList.add("is-leaving");
     else if (!now) row.remove();

@@ -15,7 +15,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings as configured
 from django.utils import timezone
-from playwright.sync_api import Browser, Error, Frame, Page, expect
+from playwright.sync_api import Browser, Error, Frame, Page, Route, expect
 
 from conversations import live
 from conversations.models import Contact, Conversation, Draft, Message
@@ -211,6 +211,28 @@ def test_the_key_for_done_on_a_row_leads_to_the_next_row(at_work: Page, served: 
     at_work.keyboard.press("e")
     expect(at_work.locator("#list")).to_be_focused()
     assert status(town, 2) == "done"
+
+
+def test_news_during_the_act_of_a_row_do_not_swallow_its_answer(at_work: Page, served: str, town: Town) -> None:
+    open_list(at_work, served, town, "unanswered")
+    at_work.keyboard.press("j")
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    at_work.route("**/status/", hold)
+    with at_work.expect_request("**/status/"):
+        at_work.keyboard.press("e")
+    expect(at_work.locator("#row-1 .htmx-request")).to_have_count(1)
+    # A row that differs from the server's is replaced by news.
+    at_work.evaluate("document.getElementById('row-1').dataset.old = 'yes'")
+    with at_work.expect_response("**/list/unanswered/**"):
+        at_work.evaluate("document.body.dispatchEvent(new CustomEvent('live:refresh'))")
+    at_work.wait_for_timeout(100)
+    held[0].continue_()
+    expect(at_work.locator("#list")).to_be_focused()
+    assert status(town, 1) == "done"
 
 
 def test_the_key_for_done_in_a_conversation_leads_to_the_next_and_then_to_the_list(

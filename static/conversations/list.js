@@ -21,7 +21,7 @@ function markOpen() {
 const isInUse = (row) => row.matches("[aria-current], :has(:checked)") || row.contains(document.activeElement);
 
 /** A row whose act is under way hears the answer itself, and asks for news then; another in its place would not. */
-const isAtWork = (row) => row.matches(":has(.htmx-request)");
+const isAtWork = (row) => row.matches(":has(.row-actions .htmx-request)");
 
 /** Replace rows that have changed, in their places; what is chosen stays chosen and what is focused stays focused. */
 function renew(fresh) {

@@ -14,7 +14,8 @@ test: dev
 	$(VENV) -m pytest -n 4 --dist worksteal -m "browser and not slow"
 
 test-slow: dev
-	$(VENV) -m pytest -m slow
+	$(VENV) -m pytest -m "slow and not browser"
+	$(VENV) -m pytest -n 2 -m "slow and browser"
 
 # One target for each check, so that `make -k lint` runs the rest after a failure.
 LINTS := lint-code lint-format lint-types lint-templates lint-imports lint-migrations lint-messages

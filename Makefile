@@ -8,7 +8,8 @@ INSTALL := $(PYTHON) -m kundomail.local.bootstrap
 run:
 	@$(PYTHON) manage.py up
 
-# More workers than cores: they wait more than they work. Playwright keeps an event loop running in its process, which tests that start one of their own cannot share.
+# More workers than cores: they wait more than they work. Playwright keeps an event loop running in its process, which
+# tests that start one of their own cannot share.
 test: dev
 	$(VENV) -m pytest -n 3 --dist worksteal -m "not slow and not browser"
 	$(VENV) -m pytest -n 4 --dist worksteal -m "browser and not slow"

@@ -122,6 +122,8 @@ def undo(request: HttpRequest, organization_slug: str, number: int, pk: int) -> 
 def save_draft(conversation: Conversation, user: User, form: DraftForm) -> Draft | None:
     """Keep what is written; nothing written means no draft. Recipients that cannot be read yet are left as they were."""
     data = form.cleaned_data
+    # Waits for a mail being sent in the conversation; the foreign key would only wait at the end, when it is too late.
+    timeline.locked(conversation)
     mine = Draft.objects.filter(conversation=conversation, author=user, kind=draft_kind(data["mode"]))
     if not data["text"].strip():
         mine.delete()
@@ -135,7 +137,7 @@ def save_draft(conversation: Conversation, user: User, form: DraftForm) -> Draft
     saved, _made = Draft.objects.update_or_create(
         conversation=conversation, author=user, kind=draft_kind(data["mode"]), defaults=fields
     )
-    # Saving waits for a mail being sent in the conversation. Its text, saved on the way to the button, is no draft.
+    # The text of a mail that was sent, saved on the way to the button, is no draft.
     key = data["submission_key"]
     if key and Message.objects.filter(conversation=conversation, submission_key=key).exists():
         saved.delete()

@@ -236,15 +236,24 @@ class _InboxFiling:
             return False
         message = Message.objects.select_related("conversation").get(pk=judgement.message_pk)
         if judgement.verdict == "fuller":
+            self._step_back(message)
             content = storing.message_of(letter, each.identifiers[0])
             timeline.exchange(message, content, storing.attachments_of([letter.mail])[0])
-            # The filed delivery is the one that is shown: its author is proved, and its octets are the original.
-            shown = Delivery.objects.filter(message=message, state=State.FILED)
-            shown.update(state=State.DUPLICATE, reason=VARIANT, verify_at=None)
             self.outcomes[letter.delivery.pk] = Outcome(State.FILED, message)
         else:
             self.outcomes[letter.delivery.pk] = Outcome(State.DUPLICATE, message, judgement.verdict)
         return True
+
+    def _step_back(self, message: Message) -> None:
+        """Make a variant of the delivery shown, be it an earlier one or of this batch.
+
+        The filed delivery is the one that is shown: its author is proved, and its octets are the original.
+        """
+        shown = Delivery.objects.filter(message=message, state=State.FILED)
+        shown.update(state=State.DUPLICATE, reason=VARIANT, verify_at=None)
+        for pk, outcome in self.outcomes.items():
+            if outcome.state == State.FILED and outcome.message == message:
+                self.outcomes[pk] = Outcome(State.DUPLICATE, message, VARIANT)
 
     def _arrivals(self, new: Sequence[Placed], decisions: Sequence[Decision]) -> list[Arrival]:
         files = storing.attachments_of([each.letter.mail for each in new])

@@ -14,6 +14,7 @@ from django.test import Client
 from django.urls import reverse
 
 from conversations.models import Attachment, Message
+from forwarding.reconciling import balance_of
 from inboxes.creating import create_inbox
 from inboxes.models import Inbox
 from organizations import scope
@@ -118,6 +119,27 @@ def test_d_what_was_found_out_about_the_author_does_not_hold_for_the_copy_that_i
     [message] = messages(lillestad.inbox)
     assert (message.authenticity, message.authenticity_reason) == ("", "")
     assert [d.verify_at is not None for d in deliveries(lillestad.inbox)] == [False, True]
+    client.force_login(lillestad.agent, backend=settings.AUTHENTICATION_BACKENDS[0])
+    original = client.get(reverse("forwarding:original", args=[lillestad.organization.slug, message.pk]))
+    assert original.content == fuller
+
+
+@pytest.mark.parametrize("footer_first", [False, True])
+def test_d_a_fuller_copy_of_the_same_batch_takes_the_place_of_the_other_with_its_proof(
+    post: Pipeline, lillestad: Town, client: Client, footer_first: bool
+) -> None:
+    raw = mail(text=LONG)
+    fuller = exchange_footer(raw, "jobb@lillestad.se", JOBB, "").octets
+    for octets in (fuller, raw) if footer_first else (raw, fuller):
+        post.send(octets, JOBB)
+    post.file()
+    [message] = messages(lillestad.inbox)
+    assert "passerat kommunens server" in message.text
+    shown, other = ("filed", "", True), ("duplicate", "variant", False)
+    found = [(d.state, d.reason, d.verify_at is not None) for d in deliveries(lillestad.inbox)]
+    assert found == ([shown, other] if footer_first else [other, shown])
+    with scope.organization(lillestad.organization):
+        assert balance_of().gaps == {}
     client.force_login(lillestad.agent, backend=settings.AUTHENTICATION_BACKENDS[0])
     original = client.get(reverse("forwarding:original", args=[lillestad.organization.slug, message.pk]))
     assert original.content == fuller

@@ -202,7 +202,7 @@ def undo(message: Message, actor: User) -> bool:
         defaults={"text": written, "to": message.to, "cc": message.cc, "bcc": message.bcc},
     )
     sent = Event.objects.filter(kind=SENT, subject_type="message", subject_id=message.pk).get()
-    timeline.take_back(conversation, message, before=sent.data["before"])
+    timeline.take_back(conversation, message, before=sent.data["before"], after=sent.data["after"])
     record("message.taken_back", conversation, actor=actor, number=conversation.number)
     return True
 
@@ -240,7 +240,7 @@ def _send(draft: _Draft, submission_key: UUID, then: Then, not_before: datetime 
     )
     before = timeline.state_of(draft.conversation)
     timeline.add_outbound(draft.conversation, message, _attachments(draft.files), then=then)
-    record(SENT, message, actor=draft.author, before=before)
+    record(SENT, message, actor=draft.author, before=before, after=timeline.state_of(message.conversation))
     return message
 
 

@@ -6,13 +6,11 @@ Both acts hold the inbox's filing lock, so that no answer is filed into a conver
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from django.conf import settings
 from django.db import connection
 from django.db.models import Count, Max, Q
-from django.utils.dateparse import parse_datetime
 
 from conversations import live, timeline
 from conversations.explaining import DETACHING
@@ -161,9 +159,7 @@ def _restore_state(source: Conversation, opened: Conversation, data: dict[str, A
     """As it was, when nothing has happened since; else what came last counts: an unanswered mail is unanswered again."""
     untouched = _remembered(source) == data["after"] and opened.message_count == 1
     if untouched:
-        source.status = data["before"]["status"]
-        source.waiting_until = _moment(data["before"]["waiting_until"])
-        source.unanswered_since = _moment(data["before"]["unanswered_since"])
+        timeline.restore_state(source, data["before"])
     elif opened.status == Status.UNANSWERED and opened.unanswered_since:
         source.status, source.waiting_until = Status.UNANSWERED, None
         source.unanswered_since = min(source.unanswered_since or opened.unanswered_since, opened.unanswered_since)
@@ -201,7 +197,3 @@ def _move_drafts(opened: Conversation, source: Conversation) -> None:
 def _lock_filing(inbox_id: int) -> None:
     with connection.cursor() as cursor:
         cursor.execute(_LOCK, [inbox_id % 2**31])
-
-
-def _moment(written: str | None) -> datetime | None:
-    return parse_datetime(written) if written else None

@@ -26,6 +26,8 @@ from inboxes.models import Inbox
 from organizations.models import User, record
 
 Status = Conversation.Status
+State = dict[str, str | None]
+"""Status, waiting_until and unanswered_since of a conversation as JSON values."""
 SNIPPET_CHARACTERS = 200
 NORMAL_SUBJECT_CHARACTERS = 400  # it is indexed: an entry holds about 2,700 octets
 EXCHANGED_FIELDS = (
@@ -163,25 +165,37 @@ def add_automatic(conversation: Conversation, message: Message) -> Message:
     return message
 
 
-def take_back(conversation: Conversation, message: Message, *, before: dict[str, str | None]) -> None:
-    """Remove a sent mail that never left. `before` is the state the conversation had then, from `state_of`."""
+def take_back(conversation: Conversation, message: Message, *, before: State, after: State) -> None:
+    """Remove a sent mail that never left. `before` and `after` are the conversation's states around the sending.
+
+    What happened since stands: a mail that came is unanswered, and what somebody decided is not undone.
+    """
     conversation = locked(conversation)
     message.delete()
     conversation.message_count -= 1
     conversation.version += 1
-    conversation.status = before["status"] or Status.UNANSWERED
-    conversation.waiting_until = _moment(before["waiting_until"])
-    conversation.unanswered_since = _moment(before["unanswered_since"])
-    newest = Message.objects.filter(conversation=conversation).aggregate(at=Max("received_at"))["at"]
-    conversation.last_activity_at = newest or conversation.created_at
+    waiting_since = _moment(before["unanswered_since"])
+    if state_of(conversation) == after:
+        restore_state(conversation, before)
+    elif conversation.unanswered_since and waiting_since:
+        conversation.unanswered_since = min(conversation.unanswered_since, waiting_since)
+    mails = Message.objects.filter(conversation=conversation).exclude(kind=Message.Kind.NOTE)
+    conversation.last_activity_at = mails.aggregate(at=Max("received_at"))["at"] or conversation.created_at
     conversation.save()
     live.announce(conversation, "message")
 
 
-def state_of(conversation: Conversation) -> dict[str, str | None]:
-    """State and times of a conversation as JSON values, for `take_back`."""
+def state_of(conversation: Conversation) -> State:
+    """State and times of a conversation as JSON values, for `restore_state`."""
     times = {"waiting_until": conversation.waiting_until, "unanswered_since": conversation.unanswered_since}
     return {"status": conversation.status, **{name: at.isoformat() if at else None for name, at in times.items()}}
+
+
+def restore_state(conversation: Conversation, state: State) -> None:
+    """Put a conversation, unsaved, into a state from `state_of`."""
+    conversation.status = state["status"] or Status.UNANSWERED
+    conversation.waiting_until = _moment(state["waiting_until"])
+    conversation.unanswered_since = _moment(state["unanswered_since"])
 
 
 def add_note(conversation: Conversation, *, author: User, text: str) -> Message:

@@ -344,6 +344,41 @@ def test_a_mail_taken_back_is_a_draft_again_and_the_conversation_as_before(conve
     assert not Message.objects.filter(pk=message.pk).exists()
 
 
+def test_a_mail_that_came_since_stays_unanswered_when_the_answer_is_taken_back(conversation, town) -> None:
+    timeline.set_status(conversation, Conversation.Status.DONE, actor=town.agent)
+    planned = send(conversation, town, not_before=timezone.now() + timedelta(days=1))
+    newer = builders.received(town.inbox, "Tillägg", "En sak till.", conversation=conversation)
+    assert composer.undo(planned, town.agent)
+    conversation.refresh_from_db()
+    assert (conversation.status, conversation.unanswered_since) == ("unanswered", newer.received_at)
+
+
+def test_the_first_unanswered_mail_counts_when_the_answer_is_taken_back(conversation, town) -> None:
+    since = conversation.unanswered_since
+    planned = send(conversation, town, not_before=timezone.now() + timedelta(days=1))
+    builders.received(town.inbox, "Tillägg", "En sak till.", conversation=conversation)
+    assert composer.undo(planned, town.agent)
+    conversation.refresh_from_db()
+    assert (conversation.status, conversation.unanswered_since) == ("unanswered", since)
+
+
+def test_what_a_colleague_decided_since_stands_when_the_answer_is_taken_back(conversation, town) -> None:
+    planned = send(conversation, town, not_before=timezone.now() + timedelta(days=1))
+    timeline.set_status(conversation, Conversation.Status.WAITING, actor=town.admin)
+    assert composer.undo(planned, town.agent)
+    conversation.refresh_from_db()
+    assert conversation.status == "waiting"
+
+
+def test_a_comment_is_no_activity_when_the_answer_is_taken_back(conversation, town) -> None:
+    active = conversation.last_activity_at
+    planned = send(conversation, town, not_before=timezone.now() + timedelta(days=1))
+    timeline.add_note(conversation, author=town.agent, text="Ring Barry")
+    assert composer.undo(planned, town.agent)
+    conversation.refresh_from_db()
+    assert (conversation.status, conversation.last_activity_at) == ("unanswered", active)
+
+
 def test_a_mail_a_worker_has_taken_is_not_taken_back(conversation, town) -> None:
     message = send(conversation, town)
     OutboundMail.objects.filter(pk=message.outbound_id).update(state="sending", attempts=1)

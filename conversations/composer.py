@@ -131,8 +131,6 @@ def send(
     Raises ConversationChanged, InvalidRecipient and TooLarge; str() of each is a sentence for people.
     """
     conversation = timeline.locked(conversation)
-    if conversation.merged_into_id:
-        conversation = timeline.locked(Conversation(pk=conversation.merged_into_id))
     sent_already = Message.objects.filter(conversation=conversation, submission_key=submission_key).first()
     if sent_already:
         return sent_already

@@ -73,7 +73,7 @@ def undo(opened: Conversation, *, actor: User) -> Conversation:
     event = Event.objects.filter(kind=OPENED, subject_type="conversation", subject_id=opened.pk).order_by("-pk").first()
     if event is None:
         raise NothingToUndo("no mail was detached into this conversation")
-    source, opened = _both(_standing(event.data["source"]), opened.pk)
+    source, opened = _both(timeline.standing(event.data["source"]), opened.pk)
     if opened.merged_into_id is not None:
         raise NothingToUndo("it is undone already")
     _restore_state(source, opened, event.data)
@@ -167,14 +167,6 @@ def _restore_state(source: Conversation, opened: Conversation, data: dict[str, A
 
 def _remembered(conversation: Conversation) -> dict[str, Any]:
     return {**timeline.state_of(conversation), "version": conversation.version}
-
-
-def _standing(pk: int) -> int:
-    """The conversation with that key, or the one that it has gone into since."""
-    parents: Any = Conversation.objects.values_list("merged_into_id", flat=True)
-    while (into := parents.get(pk=pk)) is not None:
-        pk = into
-    return pk
 
 
 def _both(one: int, other: int) -> tuple[Conversation, Conversation]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import connection
 from django.db.models import Max
@@ -248,9 +249,20 @@ def mark_delivery(conversation: Conversation, *, failed: bool, reopen: bool) -> 
     live.announce(conversation, "delivery")
 
 
+def standing(pk: int) -> int:
+    """The conversation with that key, or the one that it has gone into since."""
+    parents: Any = Conversation.objects.values_list("merged_into_id", flat=True)
+    while (into := parents.get(pk=pk)) is not None:
+        pk = into
+    return pk
+
+
 def locked(conversation: Conversation) -> Conversation:
-    """The conversation's row as it is now, locked until the transaction ends."""
-    return Conversation.objects.select_for_update().get(pk=conversation.pk)
+    """The row as it is now of the conversation, or of the one it has gone into, locked until the transaction ends."""
+    row = Conversation.objects.select_for_update().get(pk=standing(conversation.pk))
+    while row.merged_into_id:  # while this waited for the lock
+        row = Conversation.objects.select_for_update().get(pk=standing(row.pk))
+    return row
 
 
 def snippet(message: Message) -> str:

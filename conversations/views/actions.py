@@ -27,13 +27,12 @@ BULK_MAX = 200
 
 
 def conversation_or_404(number: int) -> Conversation:
-    """The conversation with that number in the open organization."""
-    found = (
-        Conversation.objects.select_related("inbox", "assignee", "contact", "related_to").filter(number=number).first()
-    )
+    """The conversation with that number in the open organization, or the one that it has gone into since."""
+    rows = Conversation.objects.select_related("inbox", "assignee", "contact", "related_to")
+    found = rows.filter(number=number).first()
     if found is None:
         raise Http404
-    return found
+    return found if found.merged_into_id is None else rows.get(pk=timeline.standing(found.pk))
 
 
 @require_POST
@@ -54,6 +53,9 @@ def status(request: HttpRequest, organization_slug: str, number: int) -> HttpRes
         return HttpResponseBadRequest()
     conversation = conversation_or_404(number)
     place = Place.of(request)
+    if conversation.number != number:  # There are mails that were not on the page: they are not handled by this.
+        messages.info(request, _("The mail is back in #%(number)s.") % {"number": conversation.number})
+        return go(request, Workplace(request, place).conversation_url(conversation.number))
     done = form.cleaned_data["status"] == Status.DONE
     target = next_url(request, place, conversation) if done else Workplace(request, place).conversation_url(number)
     timeline.set_status(
@@ -67,9 +69,7 @@ def status(request: HttpRequest, organization_slug: str, number: int) -> HttpRes
         return HttpResponse(status=204, headers={"HX-Trigger": json.dumps({"toast": {"text": said}})} if done else {})
     if done:
         messages.success(request, said)
-    if done and request.htmx:  # type: ignore[attr-defined]  # set by HtmxMiddleware
-        return HttpResponse(headers={"HX-Redirect": target})
-    return redirect(target)
+    return go(request, target) if done else redirect(target)
 
 
 @require_POST
@@ -88,7 +88,7 @@ def bulk(request: HttpRequest, organization_slug: str) -> HttpResponse:
     act = request.POST.get("act", "")
     if act not in ("me", "nobody", Status.DONE, Status.WAITING, Status.UNANSWERED):
         return HttpResponseBadRequest()
-    found = list(Conversation.objects.filter(number__in=chosen[:BULK_MAX]))
+    found = list(Conversation.objects.filter(number__in=chosen[:BULK_MAX], merged_into=None))
     for conversation in found:
         _do(act, conversation, request.user)  # type: ignore[arg-type]  # members only
     changed = ngettext("%(number)s conversation changed.", "%(number)s conversations changed.", len(found))
@@ -102,6 +102,13 @@ def next_url(request: HttpRequest, place: Place, conversation: Conversation) -> 
     user: Any = request.user
     following = None if place.words else lists.following(place.which, user, conversation, place.inbox_id)
     return workplace.conversation_url(following.number) if following else workplace.url(place)
+
+
+def go(request: HttpRequest, url: str) -> HttpResponse:
+    """Another page, for htmx too, which would follow a redirect itself and swap the page into a part."""
+    if request.htmx:  # type: ignore[attr-defined]  # set by HtmxMiddleware
+        return HttpResponse(headers={"HX-Redirect": url})
+    return redirect(url)
 
 
 def _is_from_row(request: HttpRequest) -> bool:

@@ -19,7 +19,7 @@ from conversations.addressees import Person
 from conversations.forms import DraftForm, NoteForm, ReplyForm
 from conversations.models import Attachment, Conversation, Draft, Message
 from conversations.plain_text import visible_controls
-from conversations.views.actions import conversation_or_404, next_url
+from conversations.views.actions import conversation_or_404, go, next_url
 from conversations.views.compose_panel import Composer, News, draft_kind
 from conversations.views.conversation import render_conversation
 from conversations.views.workplace import Place, Workplace
@@ -76,8 +76,12 @@ def reply(request: HttpRequest, organization_slug: str, number: int) -> HttpResp
     then = form.cleaned_data["then"] or "keep"
     # Where to go is decided while the conversation still stands in its list.
     url = (
-        next_url(request, place, conversation) if then != "keep" else Workplace(request, place).conversation_url(number)
+        next_url(request, place, conversation)
+        if then != "keep"
+        else Workplace(request, place).conversation_url(conversation.number)
     )
+    if conversation.number != number:  # It has gone into another one, of which no version was read.
+        form.cleaned_data["version"] = 0
     try:
         sent = _send(conversation, user, form, then)
     except Conflict as error:
@@ -87,7 +91,7 @@ def reply(request: HttpRequest, organization_slug: str, number: int) -> HttpResp
     except Refused as error:
         return _refuse(request, conversation, Composer.refused(conversation, user, form, str(error)))
     Draft.objects.filter(conversation=conversation, author=user, kind=Message.Kind.OUTBOUND).delete()
-    return _go(request, f"{url}{'&' if '?' in url else '?'}sent={number}-{sent.pk}")
+    return go(request, f"{url}{'&' if '?' in url else '?'}sent={conversation.number}-{sent.pk}")
 
 
 @require_POST
@@ -101,7 +105,7 @@ def note(request: HttpRequest, organization_slug: str, number: int) -> HttpRespo
         return _refuse(request, conversation, composer)
     timeline.add_note(conversation, author=user, text=form.cleaned_data["text"])
     Draft.objects.filter(conversation=conversation, author=user, kind=Message.Kind.NOTE).delete()
-    return _go(request, Workplace(request, Place.of(request)).conversation_url(number))
+    return go(request, Workplace(request, Place.of(request)).conversation_url(number))
 
 
 @require_POST
@@ -116,14 +120,14 @@ def undo(request: HttpRequest, organization_slug: str, number: int, pk: int) -> 
         messages.success(request, _("The mail was not sent. Its text is in the reply field again."))
     else:
         messages.error(request, _("The mail has already left and cannot be taken back. Write a new one to correct it."))
-    return _go(request, Workplace(request, Place.of(request)).conversation_url(number))
+    return go(request, Workplace(request, Place.of(request)).conversation_url(number))
 
 
 def save_draft(conversation: Conversation, user: User, form: DraftForm) -> Draft | None:
     """Keep what is written; nothing written means no draft. Recipients that cannot be read yet are left as they were."""
     data = form.cleaned_data
     # Waits for a mail being sent in the conversation; the foreign key would only wait at the end, when it is too late.
-    timeline.locked(conversation)
+    conversation = timeline.locked(conversation)
     mine = Draft.objects.filter(conversation=conversation, author=user, kind=draft_kind(data["mode"]))
     if not data["text"].strip():
         mine.delete()
@@ -236,9 +240,3 @@ def _render_composer(
         "picture_limit": settings.INLINE_PICTURE_OCTETS,
     }
     return render(request, template, context)
-
-
-def _go(request: HttpRequest, url: str) -> HttpResponse:
-    if request.htmx:  # type: ignore[attr-defined]  # set by HtmxMiddleware
-        return HttpResponse(headers={"HX-Redirect": url})
-    return redirect(url)

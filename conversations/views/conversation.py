@@ -24,8 +24,8 @@ from organizations.models import Membership
 def show(request: HttpRequest, organization_slug: str, number: int) -> HttpResponse:
     """The conversation beside its list; the conversation alone when the page swaps it in."""
     conversation = conversation_or_404(number)
-    if conversation.merged_into:
-        return redirect(Workplace(request, Place.of(request)).conversation_url(conversation.merged_into.number))
+    if conversation.number != number:
+        return redirect(Workplace(request, Place.of(request)).conversation_url(conversation.number))
     composer = Composer.for_page(conversation, request)
     return render_conversation(request, conversation, composer)
 

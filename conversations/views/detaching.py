@@ -12,15 +12,16 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from conversations import detaching
-from conversations.models import Message
-from conversations.views.actions import conversation_or_404
+from conversations.models import Conversation, Message
+from conversations.views.actions import conversation_or_404, go
 from conversations.views.workplace import Place, Workplace
 
 
 @require_POST
 def detach(request: HttpRequest, organization_slug: str, number: int, pk: int) -> HttpResponse:
     """Give a mail a conversation of its own, and go there."""
-    message = get_object_or_404(Message.objects.select_related("conversation"), pk=pk, conversation__number=number)
+    mails = Message.objects.select_related("conversation").filter(conversation=conversation_or_404(number))
+    message = get_object_or_404(mails, pk=pk)
     user: Any = request.user
     workplace = Workplace(request, Place.of(request))
     try:
@@ -29,7 +30,7 @@ def detach(request: HttpRequest, organization_slug: str, number: int, pk: int) -
         messages.error(
             request, _("The mail is alone in its conversation already, so there is nothing to take it out of.")
         )
-        return redirect(workplace.conversation_url(number))
+        return redirect(workplace.conversation_url(message.conversation.number))
     undo_url = reverse("conversations:undo_detach", args=[organization_slug, opened.number])
     text = _("The mail now has a conversation of its own, #%(number)s.") % {"number": opened.number}
     messages.success(request, text, extra_tags=undo_url)
@@ -40,12 +41,10 @@ def detach(request: HttpRequest, organization_slug: str, number: int, pk: int) -
 def undo(request: HttpRequest, organization_slug: str, number: int) -> HttpResponse:
     """Move the mail back, and go where it is."""
     user: Any = request.user
+    opened = get_object_or_404(Conversation, number=number)  # not where it may have gone: that is undone already
     try:
-        source = detaching.undo(conversation_or_404(number), actor=user)
+        source = detaching.undo(opened, actor=user)
     except detaching.NothingToUndo as error:
         raise Http404 from error
     messages.success(request, _("The mail is back in #%(number)s.") % {"number": source.number})
-    target = Workplace(request, Place.of(request)).conversation_url(source.number)
-    if request.htmx:  # type: ignore[attr-defined]  # set by HtmxMiddleware
-        return HttpResponse(headers={"HX-Redirect": target})
-    return redirect(target)
+    return go(request, Workplace(request, Place.of(request)).conversation_url(source.number))

@@ -1,7 +1,8 @@
 """Asking Postfix, by its log, whether it took a mail over: RELAY_QUESTION=whitelabel.postfix_log.accepted.
 
 Every mail and recipient has an envelope sender of its own, and Postfix's queue manager logs it for each mail it has taken
-into its queue (`qmgr[…]: 4XYZ: from=<b.…@…>, size=…, nrcpt=1 (queue active)`). So one look for that text is the answer.
+into its queue (`qmgr[…]: 4XYZ: from=<b.…@…>, size=…, nrcpt=1 (queue active)`). So one look for that text is the answer,
+the size included: lines about a mail that was refused or put off name the envelope sender too, and no size.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ ROTATED_ENDINGS = ("", ".1")
 
 def accepted(envelope_sender: str, recipient: str, message_id: str) -> bool | None:
     """Whether the log at settings.RELAY_LOG_FILE shows the mail; None, so that it waits, when there is no log to read."""
-    needle = f"from=<{envelope_sender}>".encode()
+    needle = f" from=<{envelope_sender}>, size=".encode()
     log = Path(settings.RELAY_LOG_FILE)
     if not settings.RELAY_LOG_FILE or not log.is_file():
         return None

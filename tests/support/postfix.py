@@ -65,6 +65,10 @@ class Postfix:
         """Try everything in the queue again, at once."""
         _command(self.configuration, "flush")
 
+    def reload(self) -> None:
+        """Read the configuration and its tables again."""
+        _command(self.configuration, "reload")
+
     def queued(self) -> int:
         """How many mails wait or are under way."""
         folders = ("maildrop", "incoming", "active", "deferred", "hold", "corrupt")

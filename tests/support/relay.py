@@ -63,7 +63,7 @@ class FakeRelay:
     careless: bool = False
     """Whether it asks for content after it refused the recipient."""
     log: Path | None = None
-    """Where a line as Postfix's is written for every mail taken, before the reply."""
+    """Where lines as Postfix's are written, before the reply: for every mail taken, and for every one refused."""
 
     def client(self, **options: object) -> Relay:
         """Our relay client, pointed here."""
@@ -109,6 +109,8 @@ class _Session(threading.Thread):
             return going_on
         if verb == b"RCPT":
             going_on = self._say("rcpt", line)
+            if not self._last.startswith(b"2"):
+                self._log_refusal("smtpd[1]: NOQUEUE: reject: RCPT", self._last)
             self._recipient = _path(line) if self._last.startswith(b"2") else ""
             return going_on
         if verb == b"DATA":
@@ -132,10 +134,19 @@ class _Session(threading.Thread):
         takes_over = reply is None or isinstance(reply, Misbehaviour) or reply.startswith(b"2")
         if takes_over:
             self._relay.taken.append(taken)
-            if self._relay.log:
-                with self._relay.log.open("a") as log:
-                    log.write(f"qmgr[1]: 4XYZ: from=<{taken.envelope_sender}>, size=1, nrcpt=1 (queue active)\n")
+            self._log(f"qmgr[1]: 4XYZ: from=<{taken.envelope_sender}>, size=1, nrcpt=1 (queue active)")
+        elif isinstance(reply, bytes):
+            self._log_refusal("cleanup[1]: 4XYZ: milter-reject: END-OF-MESSAGE", reply)
         return self._send(reply, "dot")
+
+    def _log_refusal(self, what: str, reply: bytes) -> None:
+        envelope = f"from=<{self._sender}> to=<{self._recipient}> proto=ESMTP helo=<mail.kundo.se>"
+        self._log(f"{what} from localhost[127.0.0.1]: {reply.decode()}; {envelope}")
+
+    def _log(self, line: str) -> None:
+        if self._relay.log:
+            with self._relay.log.open("a") as log:
+                log.write(f"{line}\n")
 
     def _say(self, stage: Stage, line: bytes, more: Sequence[bytes] = ()) -> bool:
         careful = stage == "data" and not self._relay.careless

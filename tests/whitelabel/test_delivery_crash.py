@@ -24,7 +24,7 @@ from organizations import scope
 from tests.support import builders
 from tests.support.outgoing import queued
 from tests.support.relay import FakeRelay, fake_relay
-from whitelabel import outbox_queue, postfix_log
+from whitelabel import outbox_queue
 from whitelabel.models import OutboundMail, OutboundRecipient
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -153,17 +153,3 @@ def test_a_worker_process_empties_the_outbox_and_ends_when_told(tmp_path: Path) 
     with fake_relay() as relay, workers(relay, "", count=1) as running:
         drain(running)
     assert len(relay.taken) == 20
-
-
-def test_postfix_log_tells_what_was_taken_over(tmp_path: Path, settings) -> None:
-    log = tmp_path / "mail.log"
-    settings.RELAY_LOG_FILE = str(log)
-    assert postfix_log.accepted("b.abc@mail.kundo.se", "barry@example.org", "") is None
-    log.write_text("")
-    assert postfix_log.accepted("b.abc@mail.kundo.se", "barry@example.org", "") is False
-    log.write_text("postfix/qmgr[77]: 4Y1: from=<b.abc@mail.kundo.se>, size=800, nrcpt=1 (queue active)\n")
-    assert postfix_log.accepted("b.abc@mail.kundo.se", "barry@example.org", "") is True
-    assert postfix_log.accepted("b.ab@mail.kundo.se", "barry@example.org", "") is False
-    log.rename(tmp_path / "mail.log.1")
-    log.write_text("postfix/qmgr[77]: 4Y2: from=<x@y.se>, size=800, nrcpt=1 (queue active)\n")
-    assert postfix_log.accepted("b.abc@mail.kundo.se", "barry@example.org", "") is True

@@ -46,10 +46,13 @@ def relay(world: FakeRelay, tmp_path: Path, settings) -> Iterator[Postfix]:
 
 @pytest.fixture
 def courier(relay: Postfix) -> Iterator[Courier]:
-    address = RelayAddress("smtp", "127.0.0.1", relay.port, ehlo_name="mail.kundo.se", timeout_seconds=20)
-    courier = Courier(Relay(address), question=postfix_log.accepted)
+    courier = Courier(_client(relay), question=postfix_log.accepted)
     yield courier
     courier.close()
+
+
+def _client(relay: Postfix) -> Relay:
+    return Relay(RelayAddress("smtp", "127.0.0.1", relay.port, ehlo_name="mail.kundo.se", timeout_seconds=20))
 
 
 def test_signature_text_and_files_survive_a_real_relay(world, courier) -> None:
@@ -88,3 +91,27 @@ def test_postfix_is_asked_before_a_mail_is_sent_again(world, courier, relay, set
     time.sleep(0.5)
     assert len(world.taken) == 2
     assert fate(town.organization, known)[0] == fate(town.organization, unknown)[0] == "sent"
+
+
+def test_a_mail_postfix_put_off_was_not_taken_over(world, tmp_path, settings) -> None:
+    access = tmp_path / "access"
+    access.write_text("barry@example.org 450 4.7.1 come back later\n")
+    restriction = f"smtpd_recipient_restrictions = check_recipient_access texthash:{access}\n"
+    with postfix(tmp_path / "postfix", world.port, restriction) as relay:
+        settings.RELAY_LOG_FILE = str(relay.log)
+        town = builders.town()
+        with scope.organization(town.organization):
+            mail = queued(town.inbox)
+        first, second = (Courier(_client(relay), question=postfix_log.accepted) for _ in range(2))
+        assert first.step() == 1
+        first.close()
+        assert "NOQUEUE: reject" in relay.log.read_text()
+        age(mail, timedelta(minutes=2))
+        assert len(outbox_queue.claim(10)) == 1  # by a worker that is killed now
+        access.write_text("")
+        relay.reload()
+        age(mail, timedelta(seconds=settings.OUTBOX_LEASE_SECONDS + 1))
+        assert second.step() == 1
+        second.close()
+        within(20, lambda: len(world.taken) == 1)
+    assert fate(town.organization, mail)[0] == "sent"

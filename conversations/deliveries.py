@@ -2,32 +2,42 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
 from django.dispatch import receiver
 from django.utils import timezone
 
 from conversations import live, timeline
 from conversations.models import Contact, Conversation, Message
 from conversations.reachability import missing
-from organizations.models import User, record
+from organizations.models import Membership, User, record
+from whitelabel.fate import FINAL_FAILURES
 from whitelabel.models import OutboundRecipient
 from whitelabel.signals import DeliveryChange, delivery_changed
 
 NO_SUCH_ADDRESS = ("5.1.1", "5.1.2", "5.1.10", "5.2.1")
 """Enhanced status codes (RFC 3463, RFC 7505) that speak of the address itself, not of one mail."""
 
+UNDELIVERED = "message.undelivered"
+"""Kind of the event of a mail that some recipients will never get: {message, addresses, state, status}."""
+
 
 @receiver(delivery_changed, sender=OutboundRecipient, dispatch_uid="conversations.deliveries")
 def follow(*, changes: Sequence[DeliveryChange], **rest: Any) -> None:
     """A mail that will never arrive reopens its conversation: the customer has no answer. Other news is only shown."""
+    failed: dict[int | None, list[DeliveryChange]] = defaultdict(list)
+    for change in changes:
+        if change.hard:
+            failed[change.mail_id].append(change)
     sent = Message.objects.select_related("conversation").filter(outbound__in={change.mail_id for change in changes})
-    conversations = {message.outbound_id: message.conversation for message in sent.only("outbound", "conversation")}
-    failed = {change.mail_id for change in changes if change.hard}
-    for mail_id, conversation in conversations.items():
-        if mail_id in failed:
-            timeline.mark_delivery(conversation, failed=True, reopen=True)
+    for message in sent.only("outbound", "author", "conversation"):
+        conversation = message.conversation
+        if failed[message.outbound_id]:
+            _never_arrives(message, failed[message.outbound_id])
         elif conversation.has_failed_delivery and not missing(conversation):
             timeline.mark_delivery(conversation, failed=False, reopen=False)
         else:
@@ -45,3 +55,67 @@ def vouch(conversation: Conversation, *, actor: User) -> None:
     Contact.objects.filter(pk=contact.pk).update(undeliverable_since=None)
     timeline.mark_delivery(conversation, failed=False, reopen=False)
     record("contact.vouched", conversation, actor=actor, address=contact.address)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A mail that did not arrive, for its author: the conversation, and the addresses that did not get it."""
+
+    number: int
+    subject: str
+    addresses: tuple[str, ...]
+
+
+def untold(author: User) -> tuple[list[Failure], int]:
+    """What the author does not know yet, newest first: one failure for each conversation, and how many more there are.
+
+    A conversation whose mark has ended is left out: somebody has seen to it. Call inside the organization's scope.
+    """
+    mails = Message.objects.filter(author=author, untold_failure=True, conversation__has_failed_delivery=True)
+    newest = mails.select_related("conversation").order_by("-received_at", "-id")
+    by_conversation: dict[int, list[Message]] = defaultdict(list)
+    for message in newest.only("outbound", "conversation__number", "conversation__subject"):
+        by_conversation[message.conversation_id].append(message)
+    shown = list(by_conversation.values())[: settings.UNTOLD_FAILURES_SHOWN]
+    addresses = _addresses([message for messages in shown for message in messages])
+    failures = [
+        Failure(
+            messages[0].conversation.number,
+            messages[0].conversation.subject,
+            tuple(dict.fromkeys(address for message in messages for address in addresses[message.outbound_id])),
+        )
+        for messages in shown
+    ]
+    return failures, len(by_conversation) - len(shown)
+
+
+def told(conversation: Conversation, author: User) -> None:
+    """The author has opened the conversation and sees there what did not arrive."""
+    if conversation.has_failed_delivery:
+        Message.objects.filter(conversation=conversation, author=author, untold_failure=True).update(
+            untold_failure=False
+        )
+
+
+def _never_arrives(message: Message, failed: Sequence[DeliveryChange]) -> None:
+    """Tell it in the thread and to the author, who gets the conversation back if nobody has it."""
+    reasons: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for change in failed:
+        reasons[change.state, change.status].append(change.address)
+    for (state, status), addresses in reasons.items():
+        record(UNDELIVERED, message.conversation, message=message.pk, addresses=addresses, state=state, status=status)
+    Message.objects.filter(pk=message.pk, author__isnull=False).update(untold_failure=True)
+    conversation = timeline.mark_delivery(message.conversation, failed=True, reopen=True)
+    if conversation.assignee_id is None:
+        of_author = Membership.objects.select_related("user").filter(user=message.author_id, user__is_active=True)
+        for membership in of_author:
+            timeline.assign(conversation, membership.user, actor=None)
+
+
+def _addresses(messages: Sequence[Message]) -> dict[int | None, list[str]]:
+    """Who did not get each sent mail, by the mail's key."""
+    found: dict[int | None, list[str]] = defaultdict(list)
+    mails = [message.outbound_id for message in messages]
+    for recipient in OutboundRecipient.objects.filter(mail__in=mails, state__in=FINAL_FAILURES).order_by("id"):
+        found[recipient.mail_id].append(recipient.address)
+    return found

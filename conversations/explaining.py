@@ -5,11 +5,15 @@ Rules are named by forwarding.threading, classes by forwarding.classifying; a na
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from conversations.models import Message
+from conversations.plain_text import visible_controls
+from whitelabel import delivery_reasons
 from whitelabel.organizational_domains import domain_of, of_one_company
 
 THREAD_RULES: dict[str, str | Promise] = {
@@ -87,6 +91,9 @@ PROTECTIONS: dict[str, str | Promise] = {
 }
 
 
+ADDRESSES_NAMED = 3
+"""Of those that did not get a mail, in a sentence about it."""
+
 # Kinds of events of conversations.detaching.
 DETACHING = ("message.detached", "conversation.detached", "message.detach_undone")
 
@@ -99,6 +106,19 @@ def detached(kind: str, actor: str, number: int) -> str:
         "message.detach_undone": gettext("%(actor)s moved the mail back from #%(number)s"),
     }
     return sentences[kind] % {"actor": actor, "number": number}
+
+
+def undelivered(addresses: Sequence[str], state: str, status: str) -> str:
+    """Who will not get a mail, and why."""
+    sentence = gettext("The mail to %(people)s did not arrive.") % {"people": few(addresses)}
+    return f"{sentence} {delivery_reasons.reason(state, status)}"
+
+
+def few(addresses: Sequence[str]) -> str:
+    """The first addresses, and how many there are besides: "anna@…, barry@…, cecilia@… +2"."""
+    shown = ", ".join(visible_controls(address) for address in addresses[:ADDRESSES_NAMED])
+    more = len(addresses) - ADDRESSES_NAMED
+    return f"{shown} +{more}" if more > 0 else shown
 
 
 def replies_elsewhere(message: Message) -> list[str]:

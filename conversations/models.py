@@ -164,6 +164,9 @@ class Message(TenantModel):
 
     outbound = TenantOneToOneField(OutboundMail, on_delete=models.PROTECT, null=True, related_name="+")
     submission_key = models.UUIDField(null=True, help_text="names one press of the send button")
+    untold_failure = models.BooleanField(
+        default=False, db_default=False, help_text="it will not arrive, and its author has not seen that yet"
+    )
     received_at = models.DateTimeField(help_text="orders the conversation")
     date_header = models.DateTimeField(null=True)
     search_vector = SearchVectorField(null=True)
@@ -199,6 +202,7 @@ class Message(TenantModel):
                 condition=Q(kind="inbound"),
                 name="message_arrivals",
             ),
+            models.Index(fields=["organization", "author"], condition=Q(untold_failure=True), name="message_untold"),
             GinIndex(fields=["search_vector"], name="message_search"),
         ]
 

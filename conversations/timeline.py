@@ -212,8 +212,8 @@ def add_note(conversation: Conversation, *, author: User, text: str) -> Message:
     return note
 
 
-def assign(conversation: Conversation, assignee: User | None, *, actor: User) -> Conversation:
-    """Give the conversation to a colleague, or to nobody."""
+def assign(conversation: Conversation, assignee: User | None, *, actor: User | None) -> Conversation:
+    """Give the conversation to a colleague, or to nobody. Without `actor` it is the service itself that does."""
     conversation = locked(conversation)
     if conversation.assignee_id != (assignee.pk if assignee else None):
         conversation.assignee = assignee
@@ -239,7 +239,7 @@ def set_status(
     return conversation
 
 
-def mark_delivery(conversation: Conversation, *, failed: bool, reopen: bool) -> None:
+def mark_delivery(conversation: Conversation, *, failed: bool, reopen: bool) -> Conversation:
     """A sent mail's fate changed. A hard bounce reopens: the customer never got the answer."""
     conversation = locked(conversation)
     conversation.has_failed_delivery = failed
@@ -247,6 +247,7 @@ def mark_delivery(conversation: Conversation, *, failed: bool, reopen: bool) -> 
         _to_status(conversation, Status.UNANSWERED, at=timezone.now())
     conversation.save(update_fields=["has_failed_delivery", "status", "waiting_until", "unanswered_since"])
     live.announce(conversation, "delivery")
+    return conversation
 
 
 def standing(pk: int) -> int:

@@ -16,7 +16,7 @@ from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
-from conversations import explaining, frames
+from conversations import deliveries, explaining, frames
 from conversations.copies import Copy, copies_elsewhere
 from conversations.models import Attachment, Conversation, Message
 from conversations.plain_text import Part, parts, visible_controls
@@ -37,7 +37,13 @@ FRAME_BLOCK_PX = 11  # the least: elements lie inside each other
 FRAME_CHARACTERS_A_LINE = 92
 FRAME_PX = (96, 1600)
 EVENTS_SHOWN = 100
-EVENT_KINDS = ("conversation.assigned", "conversation.status", "message.read", *explaining.DETACHING)
+EVENT_KINDS = (
+    "conversation.assigned",
+    "conversation.status",
+    "message.read",
+    deliveries.UNDELIVERED,
+    *explaining.DETACHING,
+)
 _DEFERRED = ("html", "other_text", "search_vector", "references", "in_reply_to", "calendar", "outbound__content")
 _HAS_HTML = Case(When(html="", then=Value(False)), default=Value(True), output_field=BooleanField())
 
@@ -335,6 +341,9 @@ def _act(event: Event, people: dict[int, User]) -> Act:
     if event.kind == "message.read":
         reader = visible_controls(event.data.get("by", "")) or _("The recipient")
         return Act(event.at, _("%(person)s has read the answer") % {"person": reader}, "mail-open")
+    if event.kind == deliveries.UNDELIVERED:
+        told = event.data
+        return Act(event.at, explaining.undelivered(told["addresses"], told["state"], told["status"]), "mail-x")
     if event.kind in explaining.DETACHING:
         return Act(event.at, explaining.detached(event.kind, actor, event.data["number"]), "split")
     return Act(

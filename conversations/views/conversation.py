@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
-from conversations import lists
+from conversations import deliveries, lists
 from conversations.models import Conversation, Message
 from conversations.views import cards
 from conversations.views.actions import conversation_or_404
@@ -26,6 +26,8 @@ def show(request: HttpRequest, organization_slug: str, number: int) -> HttpRespo
     conversation = conversation_or_404(number)
     if conversation.number != number:
         return redirect(Workplace(request, Place.of(request)).conversation_url(conversation.number))
+    user: Any = request.user
+    deliveries.told(conversation, user)
     composer = Composer.for_page(conversation, request)
     return render_conversation(request, conversation, composer)
 
@@ -42,9 +44,9 @@ def render_conversation(
 ) -> HttpResponse:
     """The whole page, or the conversation pane for htmx."""
     context = conversation_context(request, conversation) | {"composer": composer}
-    if request.htmx and request.htmx.target == "conversation":  # type: ignore[attr-defined]  # set by HtmxMiddleware
-        return render(request, "conversations/conversation_pane.html", context, status=status)
     workplace = Workplace(request, Place.of(request))
+    if request.htmx and request.htmx.target == "conversation":  # type: ignore[attr-defined]  # set by HtmxMiddleware
+        return render(request, "conversations/conversation_pane.html", context | workplace.untold(), status=status)
     return render(request, "conversations/conversation.html", workplace.context(conversation) | context, status=status)
 
 

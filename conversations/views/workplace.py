@@ -18,7 +18,8 @@ from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from conversations import lists
+from conversations import deliveries, lists
+from conversations.explaining import few
 from conversations.lists import LISTS, ConversationList, Counts, Page, Position
 from conversations.models import Conversation, Message
 from conversations.plain_text import visible_controls
@@ -155,7 +156,7 @@ class Workplace:
         )
         counts = lists.counts(self.request.user)  # type: ignore[arg-type]  # members only
         live = reverse("conversations:rail", args=[self.slug]) + self.place.query()
-        return {
+        return self.untold() | {
             "nav": {
                 "home_url": reverse("conversations:dashboard", args=[self.slug]),
                 "settings_url": _settings_url(self.slug),
@@ -163,6 +164,23 @@ class Workplace:
                 "inboxes": self._inbox_links(known, counts),
                 "lists": [self._list_link(each, counts) for each in LISTS.values() if self._is_shown(each, counts)],
             }
+        }
+
+    def untold(self) -> dict[str, Any]:
+        """This person's mails that did not arrive, as templates/conversations/untold.html shows them."""
+        failures, more = deliveries.untold(self.request.user)  # type: ignore[arg-type]  # members only
+        return {
+            "untold": [
+                {
+                    "url": self.conversation_url(failure.number),
+                    "number": failure.number,
+                    "subject": visible_controls(failure.subject) or _("(no subject)"),
+                    "people": few(failure.addresses),
+                }
+                for failure in failures
+            ],
+            "untold_more": more,
+            "undelivered_url": self.url(Place(lists.UNDELIVERED)),
         }
 
     def _inbox_links(self, inboxes: Sequence[Inbox], counts: Counts) -> list[dict[str, Any]]:

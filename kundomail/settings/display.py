@@ -7,6 +7,7 @@ SANITISER_PROCESSES = 2  # per web process, started when first needed
 MESSAGE_HTML_CHARACTERS = 1_000_000  # longer HTML is shown as text
 MESSAGE_TEXT_CHARACTERS = 200_000  # shown of one message; the rest is in the original
 MESSAGES_SHOWN = 8  # of a conversation; earlier ones are folded
+UNTOLD_FAILURES_SHOWN = 3  # mails that did not arrive, above their author's list; then only how many more
 RELATED_CONVERSATIONS_SHOWN = 5  # of the same customer, in the side panel
 INLINE_IMAGE_OCTETS = 10 * 1024 * 1024  # a larger picture inside a mail is only an attachment
 LIVE_RIGHTS_SECONDS = 5  # then a page that is told something has its person's rights looked at again

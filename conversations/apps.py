@@ -10,5 +10,5 @@ class ConversationsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Listen to what becomes of sent mail."""
-        from conversations import deliveries  # noqa: F401  (models are loaded now)
+        """Listen to what becomes of sent mail, and say who it is from when it leaves."""
+        from conversations import deliveries, senders  # noqa: F401  (models are loaded now)

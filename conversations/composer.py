@@ -25,10 +25,11 @@ from conversations.addressees import Addressees, InvalidRecipient, Person
 from conversations.correspondence import Parent, ThreadHeaders, thread_headers
 from conversations.models import Attachment, Contact, Conversation, Draft, Message
 from conversations.outgoing_html import outgoing_html
+from conversations.senders import sender_columns, sender_of
 from conversations.signatures import signature as signature_of
 from inboxes.models import Inbox
 from organizations.models import Event, User, record
-from whitelabel import identity, keys, mime, mime_text, outbox, tokens
+from whitelabel import keys, mime, mime_text, outbox
 from whitelabel.identity import Identity
 from whitelabel.mime_headers import Mailbox
 from whitelabel.models import OutboundMail
@@ -97,7 +98,7 @@ def prefill(conversation: Conversation, action: Action, author: User) -> Prefill
         bcc=people.bcc,
         subject=_subject(conversation, answered, action),
         text="",
-        identity=_identity(conversation, author),
+        identity=sender_of(conversation, author),
         signature=_signature(conversation.inbox, author),
         quoted=_quoted(answered, action),
         attachments=tuple(_files_of(answered)) if answered and action == "forward" else (),
@@ -139,7 +140,7 @@ def send(
             _("The conversation changed while you wrote. Read what is new, then send anyway or change your answer.")
         )
     people = _checked_people(conversation.inbox, to, cc, bcc)
-    who = _identity(conversation, author)
+    who = sender_of(conversation, author)
     strangers.admit(conversation, who, people.everyone, author=author)
     answered = addressees.answered_message(conversation)
     body = mime_text.clean(text).strip("\n")
@@ -216,9 +217,7 @@ def _send(draft: _Draft, submission_key: UUID, then: Then, not_before: datetime 
         pk=message_pk,
         kind=Message.Kind.OUTBOUND,
         author=draft.author,
-        from_name=draft.identity.from_name[:300],
-        from_address=draft.identity.from_address,
-        reply_to=[{"name": "", "address": draft.identity.reply_to}] if draft.identity.reply_to else [],
+        **sender_columns(draft.identity),
         to=list(draft.people.to),
         cc=list(draft.people.cc),
         bcc=list(draft.people.bcc),
@@ -318,17 +317,6 @@ def _assembled(draft: _Draft) -> tuple[str, list[list[int | str]]]:
 def _subject(conversation: Conversation, answered: Message | None, action: Action) -> str:
     subject = (answered.subject if answered else "") or conversation.subject
     return subjects.forward_subject(subject) if action == "forward" else subjects.reply_subject(subject)
-
-
-def _identity(conversation: Conversation, author: User) -> Identity:
-    """Who the mail is from. Answers to an address of ours come to this conversation whatever becomes of their headers."""
-    inbox = conversation.inbox
-    who = identity.choose(inbox.address, inbox.service_address, inbox.sender_name(author.name))
-    if not who.reply_to.endswith(f"@{settings.MAIL_DOMAIN}"):
-        return who
-    key = inbox.service_address.partition("@")[0]
-    token = tokens.ReplyToken(conversation.organization_id, key, conversation.pk)
-    return replace(who, reply_to=f"{tokens.sign_reply(keys.token_keys(), token)}@{settings.MAIL_DOMAIN}")
 
 
 def _signature(inbox: Inbox, author: User) -> str:

@@ -3,8 +3,8 @@
 What is promised: every mail reaches the relay at least once; more than once only if this process dies, or the connection
 breaks, between the final dot and the record of the reply, and the relay cannot be asked (RELAY_QUESTION). Then it is that
 one mail: every reply is recorded at once, while the relay already reads the next mail's envelope. A relay that can be
-asked is sent to faster, because its replies may wait for a commit together. Octets, Message-ID and Date are the same in
-every try.
+asked is sent to faster, because its replies may wait for a commit together. The Message-ID is the same in every try, and so
+are the octets, unless the organization loses its sender between two (`whitelabel.departure`).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from django.db import DatabaseError
 from django.utils.module_loading import import_string
 
 from organizations import scope
-from whitelabel import fate, keys, outbox_queue, relays, tokens
+from whitelabel import departure, fate, keys, outbox_queue, relays, tokens
 from whitelabel.breaker import Breaker
 from whitelabel.fate import Told, record_bounce
 from whitelabel.outbox_queue import Claim, Pending, Settled
@@ -90,6 +90,7 @@ class Courier:
             return 0
         started = time.monotonic()
         claims = outbox_queue.claim(min(self._batch, settings.OUTBOX_BATCH))
+        claims = departure.ready(claims, can_ask=self._question is not None)
         self._leases = dict.fromkeys((claim.mail_id for claim in claims), started)
         tried = self._deliver_all(claims)
         self._record()
@@ -167,6 +168,8 @@ class Courier:
             if known is None:
                 return Reply(Outcome.UNKNOWN, "4.4.2", "waiting for the relay to tell whether it has the mail")
             following = None  # the relay may be asked about that one first
+        if not claim.final:
+            return Reply(Outcome.LATER, "4.4.2", "the relay does not have it; it leaves under the sender of now")
         reply = self._relay.send(envelope.sender, envelope.recipient, claim.content, following=following)
         if reply.trouble:
             self._breaker.fail()

@@ -29,6 +29,8 @@ FALLBACK_TYPE = "application/octet-stream"
 _TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,60}/[a-z0-9][a-z0-9!#$&^_.+-]{0,80}")
 _CONTENT_ID = re.compile(r"[\x21\x23-\x3b\x3d\x3f-\x7e]{1,200}")
 _PATH = re.compile(r"[/\\]")
+_FIELD = re.compile(rb"([!-9;-~]+):(?:[^\r\n]|\r\n[ \t])*\r\n")
+_OF_ITS_SENDER = (b"dkim-signature", b"date", b"from", b"reply-to")
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,16 @@ def build(letter: Letter) -> bytes:
     return _entity([*fields, ("MIME-Version", "1.0"), *content.headers], content.body)
 
 
+def readdressed(content: bytes, sender: Mailbox, reply_to: Sequence[Mailbox], date: datetime) -> bytes:
+    """A built mail as another sender sends it at another time: what `build` gives for the letter with these three changed,
+    whether or not `content` was signed. Raises mime_headers.UnwritableAddress."""
+    head, _, body = content.partition(b"\r\n\r\n")
+    fields = _FIELD.finditer(head + b"\r\n")
+    kept = b"".join(field[0] for field in fields if field[1].lower() not in _OF_ITS_SENDER)
+    new = [(name, value) for name, value in _sent_by(sender, reply_to, date) if value]
+    return _head(new) + kept + b"\r\n" + body
+
+
 def content_type_of(declared: str) -> str:
     """A declared media type if it may be written, else application/octet-stream.
 
@@ -110,9 +122,7 @@ def file_name(name: str) -> str:
 
 
 def _fields(letter: Letter) -> Iterator[tuple[str, str]]:
-    yield "Date", format_datetime(letter.date)
-    yield "From", mime_headers.address_list([letter.sender], "From")
-    yield "Reply-To", mime_headers.address_list(letter.reply_to, "Reply-To")
+    yield from _sent_by(letter.sender, letter.reply_to, letter.date)
     yield "To", mime_headers.address_list(letter.to, "To") or ("" if letter.cc else "undisclosed-recipients:;")
     yield "Cc", mime_headers.address_list(letter.cc, "Cc")
     yield "Subject", mime_headers.unstructured(letter.subject, "Subject")
@@ -123,6 +133,12 @@ def _fields(letter: Letter) -> Iterator[tuple[str, str]]:
     yield "Thread-Index", base64.b64encode(letter.thread_index).decode()
     for name, value in letter.extra:
         yield name, mime_headers.unstructured(value, name)
+
+
+def _sent_by(sender: Mailbox, reply_to: Sequence[Mailbox], date: datetime) -> Iterator[tuple[str, str]]:
+    yield "Date", format_datetime(date)
+    yield "From", mime_headers.address_list([sender], "From")
+    yield "Reply-To", mime_headers.address_list(reply_to, "Reply-To")
 
 
 def _body(letter: Letter, pictures: Sequence[File], mark: str) -> _Part:
@@ -168,5 +184,8 @@ def _multipart(subtype: str, parts: Sequence[_Part], mark: str, parameters: str 
 
 
 def _entity(headers: Sequence[tuple[str, str]], body: bytes) -> bytes:
-    head = "".join(f"{name}: {value}\r\n" for name, value in headers)
-    return head.encode("ascii") + b"\r\n" + body
+    return _head(headers) + b"\r\n" + body
+
+
+def _head(headers: Sequence[tuple[str, str]]) -> bytes:
+    return "".join(f"{name}: {value}\r\n" for name, value in headers).encode("ascii")

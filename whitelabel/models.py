@@ -242,6 +242,9 @@ class OutboundMail(TenantModel):
     return_path_domain = models.CharField(max_length=253)
     header_message_id = models.CharField(max_length=998)
     content = models.BinaryField(help_text="RFC 5322 octets, CRLF, DKIM-signed")
+    final = models.BooleanField(
+        default=True, db_default=True, help_text="false: planned; Date, sender and signature are chosen when it leaves"
+    )
     automatic = models.BooleanField(default=False, help_text="receipts and other mail no person wrote")
 
     state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED)

@@ -19,6 +19,7 @@ from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
 from organizations import scope
+from whitelabel.identity import SENDING_STATES
 from whitelabel.models import OutboundMail, OutboundRecipient
 
 State = OutboundMail.State
@@ -65,8 +66,13 @@ SET state = 'sending', attempts = mail.attempts + 1,
     lease_until = statement_timestamp() + %(lease)s * interval '1 second',
     next_attempt_at = statement_timestamp() + %(lease)s * interval '1 second'
 FROM taken WHERE mail.id = taken.id
-RETURNING mail.id, mail.organization_id, mail.attempts, taken.state = 'sending', mail.return_path_domain,
-    mail.header_message_id, mail.content, mail.not_before < statement_timestamp() - %(give_up)s * interval '1 day', taken.place
+RETURNING mail.id, mail.organization_id, mail.attempts, taken.state = 'sending' AND mail.final, mail.return_path_domain,
+    mail.header_message_id, mail.content, mail.not_before < statement_timestamp() - %(give_up)s * interval '1 day',
+    mail.final AND (mail.identity <> 'own' OR EXISTS (
+        SELECT 1 FROM whitelabel_senderaddress AS sender
+        JOIN whitelabel_senderdomain AS domain ON domain.id = sender.sender_domain_id
+        WHERE sender.id = mail.sender_address_id AND sender.activated_at IS NOT NULL AND domain.state = ANY(%(sending)s)
+    )), taken.place
 """
 
 # A worker whose lease ran out changes nothing any more: another one has raised `attempts`. A lateral join: the planner
@@ -105,7 +111,8 @@ class Pending:
 class Claim:
     """A mail this worker may send until its lease ends. `attempts` counts this one; `last` when no further will follow.
 
-    `unsure`: an earlier attempt ended between the mail's last octet and the record of it.
+    `unsure`: an earlier attempt ended between the mail's last octet and the record of it. `final`: these are the octets to
+    send; not so of planned mail, nor when the organization may not use the own address any more (`whitelabel.departure`).
     """
 
     mail_id: int
@@ -116,6 +123,7 @@ class Claim:
     header_message_id: str
     content: bytes
     last: bool
+    final: bool
     pending: tuple[Pending, ...]
 
 
@@ -134,11 +142,12 @@ class Settled:
 
 def claim(limit: int) -> list[Claim]:
     """Take up to `limit` due mails of any organization, in the order they should be sent."""
-    parameters = {
+    parameters: dict[str, Any] = {
         "limit": limit,
         "octets": settings.OUTBOX_BATCH_OCTETS,
         "lease": settings.OUTBOX_LEASE_SECONDS,
         "give_up": settings.OUTBOX_GIVE_UP_DAYS,
+        "sending": list(SENDING_STATES),
     }
     with scope.queue():
         with connection.cursor() as cursor:
@@ -149,9 +158,18 @@ def claim(limit: int) -> list[Claim]:
 
 
 def _claimed(row: tuple[Any, ...], pending: Sequence[Pending]) -> Claim:
-    mail_id, organization_id, attempts, unsure, return_path_domain, message_id, content, last, _place = row
+    mail_id, organization_id, attempts, unsure, return_path_domain, message_id, content, last, final, _place = row
     return Claim(
-        mail_id, organization_id, attempts, unsure, return_path_domain, message_id, bytes(content), last, tuple(pending)
+        mail_id=mail_id,
+        organization_id=organization_id,
+        attempts=attempts,
+        unsure=unsure,
+        return_path_domain=return_path_domain,
+        header_message_id=message_id,
+        content=bytes(content),
+        last=last,
+        final=final,
+        pending=tuple(pending),
     )
 
 
@@ -159,7 +177,7 @@ def release(claims: Sequence[Claim], *, after_seconds: float = 0) -> None:
     """Give back mails that were not tried, as if they had never been taken."""
     with scope.queue():
         for untried in claims:
-            _held(untried).update(
+            held(untried).update(
                 state=State.SENDING if untried.unsure else State.QUEUED,
                 attempts=F("attempts") - 1,
                 lease_until=None,
@@ -167,11 +185,11 @@ def release(claims: Sequence[Claim], *, after_seconds: float = 0) -> None:
             )
 
 
-def renew(held: Claim) -> bool:
+def renew(claim: Claim) -> bool:
     """Begin the lease anew. False when it ran out and another worker took the mail."""
     until = Now() + timedelta(seconds=settings.OUTBOX_LEASE_SECONDS)
     with scope.queue():
-        return bool(_held(held).update(lease_until=until, next_attempt_at=until))
+        return bool(held(claim).update(lease_until=until, next_attempt_at=until))
 
 
 def settle(settled: Sequence[Settled]) -> None:
@@ -207,9 +225,9 @@ def waiting() -> int:
         return OutboundMail.queue.filter(state__in=(State.QUEUED, State.SENDING)).count()
 
 
-def _held(held: Claim) -> QuerySet[OutboundMail]:
+def held(claim: Claim) -> QuerySet[OutboundMail]:
     """The row while this claim holds it: a worker whose lease ran out changes nothing any more."""
-    return OutboundMail.queue.filter(pk=held.mail_id, state=State.SENDING, attempts=held.attempts)
+    return OutboundMail.queue.filter(pk=claim.mail_id, state=State.SENDING, attempts=claim.attempts)
 
 
 def _pending(mail_ids: Sequence[int]) -> dict[int, list[Pending]]:

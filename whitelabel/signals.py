@@ -18,6 +18,14 @@ class DeliveryChange:
     hard: bool
 
 
+departing = Signal()
+"""A mail leaves that was planned, or that has lost its sender (`whitelabel.departure`): who sends it now?
+
+Sent inside the organization's scope, in the transaction that gives the mail its last octets, with the row locked. Argument:
+`mail`. The app it belongs to answers with the identity.Identity, and stores it where it shows it; others with None. `sender`
+is OutboundMail.
+"""
+
 delivery_changed = Signal()
 """Fates of recipients changed. Sent inside the organization's scope, in the transaction that stores them.
 

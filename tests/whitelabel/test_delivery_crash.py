@@ -12,7 +12,6 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -90,7 +89,7 @@ def workers(relay: FakeRelay, question: str, count: int = 2) -> Iterator[Workers
 def fill_the_outbox(town: builders.Town, count: int) -> None:
     """Many mails with the octets of one, which costs no signature each."""
     with scope.organization(town.organization):
-        pattern = queued(town.inbox, not_before=timezone.now() + timedelta(days=30))
+        pattern = queued(town.inbox)
         now = timezone.now()
         values = {f.attname: getattr(pattern, f.attname) for f in OutboundMail._meta.fields if f.name != "id"}
         values |= {"not_before": now, "next_attempt_at": now}

@@ -138,6 +138,18 @@ def test_our_own_reader_gets_back_what_was_written(letter: Letter) -> None:
     assert [a.content for a in read.attachments] == [f.content for f in letter.files]
 
 
+@given(letters, mailboxes, st.lists(mailboxes, max_size=1).map(tuple), st.lists(mailboxes, max_size=1).map(tuple))
+@settings(max_examples=200, deadline=None)
+def test_a_mail_sent_by_another_is_as_if_written_for_them(
+    letter: Letter, sender: Mailbox, reply_to: tuple[Mailbox, ...], before: tuple[Mailbox, ...]
+) -> None:
+    later = datetime(2027, 1, 7, 8, 0, tzinfo=UTC)
+    written = mime.build(replace(letter, reply_to=before))
+    expected = mime.build(replace(letter, sender=sender, reply_to=reply_to, date=later))
+    assert mime.readdressed(written, sender, reply_to, later) == expected
+    assert mime.readdressed(signing.sign(written, signing_key()), sender, reply_to, later) == expected
+
+
 @given(texts)
 @settings(max_examples=200, deadline=None)
 def test_flowed_text_has_short_lines_and_flows_back(text: str) -> None:

@@ -55,7 +55,8 @@ class Delivery(TenantModel):
     received_at = models.DateTimeField()
 
     state = models.CharField(max_length=10, choices=State.choices, default=State.ACCEPTED)
-    attempts = models.PositiveSmallIntegerField(default=0)
+    attempts = models.PositiveSmallIntegerField(default=0, help_text="how often a worker took it")
+    failures = models.PositiveSmallIntegerField(db_default=0, help_text="how many of the attempts ended in an error")
     next_attempt_at = models.DateTimeField()
     lease_until = models.DateTimeField(null=True)
     filed_at = models.DateTimeField(null=True)
@@ -72,7 +73,15 @@ class Delivery(TenantModel):
     class Meta:
         verbose_name_plural = "deliveries"
         indexes: ClassVar = [
-            models.Index(fields=["next_attempt_at", "id"], condition=Q(state="accepted"), name="delivery_due"),
+            # Both for forwarding.queue.
+            models.Index(
+                fields=["organization", "next_attempt_at", "id"], condition=Q(state="accepted"), name="delivery_due"
+            ),
+            models.Index(
+                fields=["organization", "next_attempt_at", "id"],
+                condition=Q(state="accepted", attempts__gt=0),
+                name="delivery_tried",
+            ),
             models.Index(fields=["verify_at"], condition=Q(verify_at__isnull=False), name="delivery_unverified"),
             models.Index(fields=["organization"], condition=Q(state="parked"), name="delivery_parked"),
             models.Index(fields=["organization", "received_at"], name="delivery_by_time"),

@@ -20,65 +20,82 @@ from django.utils import timezone
 from forwarding.models import Delivery
 from organizations import scope
 
-# One organization's flood must not hold up another's single mail: the oldest of each organization come first.
+# One organization's flood must not hold up another's single mail: each has a first, before any has a second. The
+# organizations with waiting mail are found by skipping through the index from one to the next, so that a claim costs the
+# same however much of one of them waits.
 _CLAIM = """
+    WITH RECURSIVE waiting AS (
+        (SELECT organization_id AS id FROM forwarding_delivery WHERE {waiting} ORDER BY organization_id LIMIT 1)
+        UNION ALL
+        SELECT (
+            SELECT organization_id FROM forwarding_delivery
+            WHERE {waiting} AND organization_id > waiting.id ORDER BY organization_id LIMIT 1
+        ) FROM waiting WHERE waiting.id IS NOT NULL
+    )
     UPDATE forwarding_delivery AS delivery
     SET lease_until = now() + %(lease)s * interval '1 second', attempts = attempts + 1
     FROM forwarding_rawmail AS raw
     WHERE raw.id = delivery.raw_id AND raw.organization_id = delivery.organization_id AND delivery.id IN (
         SELECT id FROM forwarding_delivery
         WHERE id = ANY(ARRAY(
-            SELECT id FROM (
-                SELECT id, row_number() OVER (PARTITION BY organization_id ORDER BY id) AS turn
-                FROM ({due}) AS due
-            ) AS ranked ORDER BY turn, id LIMIT %(limit)s
+            SELECT due.id FROM waiting CROSS JOIN LATERAL (
+                SELECT id, row_number() OVER (ORDER BY next_attempt_at, id) AS turn FROM ({due}) AS next
+            ) AS due ORDER BY turn, random() LIMIT %(limit)s
         ))
         FOR UPDATE SKIP LOCKED
     ) AND state = 'accepted' AND (lease_until IS NULL OR lease_until < now())
-    RETURNING delivery.id, delivery.organization_id, delivery.attempts, raw.size
+    RETURNING delivery.organization_id, delivery.id, delivery.attempts, raw.size, delivery.failures
 """
+# As in the conditions of the indexes delivery_due and delivery_tried.
+_ANY, _TRIED = "state = 'accepted'", "state = 'accepted' AND attempts > 0"
+_NEW = "state = 'accepted' AND attempts = 0"
 _DUE = """
-    SELECT id, organization_id FROM forwarding_delivery
-    WHERE state = 'accepted' AND next_attempt_at <= now() AND (lease_until IS NULL OR lease_until < now())
-        AND (attempts > 0) = %(again)s
-    ORDER BY next_attempt_at, id LIMIT %(window)s
+    SELECT id, next_attempt_at FROM forwarding_delivery
+    WHERE organization_id = waiting.id AND {wanted} AND next_attempt_at <= now()
+        AND (lease_until IS NULL OR lease_until < now())
+    ORDER BY next_attempt_at, id LIMIT %(limit)s
 """
 # A sender's mail keeps its order: it would begin a conversation of its own if it came before what it continues.
 _DUE_AND_LIGHT = """
-    SELECT id, organization_id FROM (
-        SELECT waiting.*, max(raw.size) OVER (
-            PARTITION BY waiting.organization_id, waiting.mail_from ORDER BY waiting.id
-        ) AS heaviest
+    SELECT id, next_attempt_at FROM (
+        SELECT oldest.*, max(raw.size) OVER (PARTITION BY oldest.mail_from ORDER BY oldest.id) AS heaviest
         FROM (
-            SELECT id, organization_id, raw_id, mail_from, lease_until, attempts FROM forwarding_delivery
-            WHERE state = 'accepted' AND next_attempt_at <= now()
+            SELECT id, organization_id, raw_id, mail_from, next_attempt_at, attempts FROM forwarding_delivery
+            WHERE organization_id = waiting.id AND state = 'accepted' AND next_attempt_at <= now()
             ORDER BY next_attempt_at, id LIMIT %(window)s
-        ) AS waiting
-        JOIN forwarding_rawmail AS raw ON raw.id = waiting.raw_id AND raw.organization_id = waiting.organization_id
+        ) AS oldest
+        JOIN forwarding_rawmail AS raw ON raw.id = oldest.raw_id AND raw.organization_id = oldest.organization_id
     ) AS weighed
-    WHERE heaviest <= %(light)s AND attempts = 0 AND (lease_until IS NULL OR lease_until < now())
+    WHERE heaviest <= %(light)s AND attempts = 0
 """
-FAIRNESS_WINDOW = 2000  # due rows looked at when choosing whose turn it is
+_NEXT_NEW = _CLAIM.format(waiting=_ANY, due=_DUE.format(wanted=_NEW))
+_NEXT_LIGHT = _CLAIM.format(waiting=_ANY, due=_DUE_AND_LIGHT)
+_NEXT_TRIED = _CLAIM.format(waiting=_TRIED, due=_DUE.format(wanted=_TRIED))
+LIGHT_WINDOW = 200  # due rows of an organization among which small ones are looked for
 
 
 @dataclass(frozen=True, order=True)
 class Claim:
-    """A delivery this worker may file until the lease ends. `attempts` counts this one; `size` is in octets."""
+    """A delivery this worker may file until the lease ends. `attempts` counts this one; `size` is in octets.
+
+    `failures`: how many of the attempts ended in an error. The others ended with their worker, or took too long.
+    """
 
     organization_id: int
     delivery_id: int
     attempts: int
     size: int
+    failures: int = 0
 
 
 def claim(limit: int) -> list[Claim]:
     """Take up to `limit` due deliveries that nobody has tried, each organization in turn."""
-    return _claim(_DUE, limit)
+    return _claim(_NEXT_NEW, limit)
 
 
 def claim_light(limit: int) -> list[Claim]:
     """The same, but only mail of at most FILING_LIGHT_OCTETS, and none before an older mail of its sender."""
-    return _claim(_DUE_AND_LIGHT, limit)
+    return _claim(_NEXT_LIGHT, limit)
 
 
 def claim_again() -> list[Claim]:
@@ -87,7 +104,7 @@ def claim_again() -> list[Claim]:
     One at a time: it may be the one that ended its worker, and must not take others with it. Nor must they be taken
     for the guilty one.
     """
-    return _claim(_DUE, 1, again=True)
+    return _claim(_NEXT_TRIED, 1)
 
 
 def batches(claims: Sequence[Claim], octets: int) -> Iterator[list[Claim]]:
@@ -111,8 +128,9 @@ def batches(claims: Sequence[Claim], octets: int) -> Iterator[list[Claim]]:
 def postpone(claim: Claim, reason: str) -> None:
     """Filing failed: try again later (FILING_RETRY_MINUTES, ±20 %), and say why."""
     steps = settings.FILING_RETRY_MINUTES
-    minutes = steps[min(claim.attempts, len(steps)) - 1] * random.uniform(0.8, 1.2)  # noqa: S311 - spreads load, hides nothing
-    _change([claim], lease_until=None, next_attempt_at=timezone.now() + timedelta(minutes=minutes), reason=reason[:300])
+    minutes = steps[min(claim.failures, len(steps) - 1)] * random.uniform(0.8, 1.2)  # noqa: S311 - spreads load, hides nothing
+    due = timezone.now() + timedelta(minutes=minutes)
+    _change([claim], lease_until=None, next_attempt_at=due, failures=F("failures") + 1, reason=reason[:300])
 
 
 def park(claim: Claim, reason: str) -> None:
@@ -133,7 +151,12 @@ def set_aside(claim: Claim) -> None:
 def retry_now(delivery: Delivery) -> None:
     """Put a parked mail back in the queue. Call inside the organization's scope."""
     Delivery.objects.filter(pk=delivery.pk, state=Delivery.State.PARKED).update(
-        state=Delivery.State.ACCEPTED, attempts=0, lease_until=None, next_attempt_at=timezone.now(), filed_at=None
+        state=Delivery.State.ACCEPTED,
+        attempts=0,
+        failures=0,
+        lease_until=None,
+        next_attempt_at=timezone.now(),
+        filed_at=None,
     )
 
 
@@ -143,19 +166,16 @@ def waiting() -> int:
         return Delivery.queue.filter(state=Delivery.State.ACCEPTED).count()
 
 
-def _claim(due: str, limit: int, *, again: bool = False) -> list[Claim]:
+def _claim(statement: str, limit: int) -> list[Claim]:
     parameters = {
         "lease": settings.FILING_LEASE_SECONDS,
         "limit": limit,
-        "window": FAIRNESS_WINDOW,
-        "again": again,
+        "window": LIGHT_WINDOW,
         "light": settings.FILING_LIGHT_OCTETS,
     }
     with scope.queue(), connection.cursor() as cursor:
-        cursor.execute(_CLAIM.format(due=due), parameters)
-        return sorted(
-            Claim(organization_id, pk, attempts, size) for pk, organization_id, attempts, size in cursor.fetchall()
-        )
+        cursor.execute(statement, parameters)
+        return sorted(Claim(*row) for row in cursor.fetchall())
 
 
 def _change(claims: Sequence[Claim], **values: Any) -> None:

@@ -1,0 +1,96 @@
+"""The filing queue: whose turn it is, however much of one organization waits, and what taking a turn costs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from forwarding import queue
+from forwarding.models import Delivery, RawMail
+from forwarding.queue import Claim
+from organizations import scope
+from tests.support.builders import Town, town
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+BACKLOG = 2_100
+FLOOD = 8_000
+
+
+@pytest.fixture
+def storstad(lillestad: Town) -> Town:
+    """A second organization, whose mail comes later."""
+    return town("Storstad", "info@storstad.se", "Info")
+
+
+def waiting(of: Town, number: int, **fields: Any) -> None:
+    """That many deliveries in the queue, each of another sender."""
+    now = timezone.now() - timedelta(seconds=1)
+    with scope.organization(of.organization):
+        raw = RawMail.objects.create(sha256="0" * 64, size=20, content=b"Subject: Hej\r\n\r\nHej", received_at=now)
+        common = {
+            "raw": raw,
+            "inbox": of.inbox,
+            "recipient": "jobb",
+            "peer_ip": "192.0.2.1",
+            "received_at": now,
+            "next_attempt_at": now,
+        }
+        rows = [Delivery(**common, mail_from=f"a{each}@example.org", **fields) for each in range(number)]
+        Delivery.objects.bulk_create(rows, batch_size=1_000)
+
+
+@pytest.mark.parametrize("take", [queue.claim, queue.claim_light])
+def test_a_single_mail_is_taken_in_the_next_round_however_much_waits_before_it(
+    lillestad: Town, storstad: Town, take: Callable[[int], list[Claim]]
+) -> None:
+    waiting(lillestad, BACKLOG)
+    waiting(storstad, 1)
+    taken = take(50)
+    assert len(taken) == 50
+    assert storstad.organization.pk in {claim.organization_id for claim in taken}
+
+
+def test_a_single_mail_that_was_tried_before_has_its_turn_too(lillestad: Town, storstad: Town) -> None:
+    waiting(lillestad, 60, attempts=1)
+    waiting(storstad, 1, attempts=1)
+    taken = [claim.organization_id for _ in range(40) for claim in queue.claim_again()]
+    assert storstad.organization.pk in taken
+
+
+@pytest.mark.parametrize(
+    ("tried", "take"),
+    [
+        (0, partial(queue.claim, 50)),
+        (0, partial(queue.claim_light, 50)),
+        (0, queue.claim_again),
+        (1, queue.claim_again),
+    ],
+)
+def test_a_turn_costs_no_more_when_much_is_waiting(
+    lillestad: Town, storstad: Town, tried: int, take: Callable[[], list[Claim]]
+) -> None:
+    waiting(lillestad, FLOOD, attempts=tried)
+    waiting(storstad, 2, attempts=1)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE forwarding_delivery, forwarding_rawmail")
+    with CaptureQueriesContext(connection) as ran:
+        assert take()
+    [statement] = [query["sql"] for query in ran if "UPDATE" in query["sql"]]
+    with scope.queue(), connection.cursor() as cursor:
+        cursor.execute("EXPLAIN (ANALYZE, FORMAT JSON) " + statement)
+        [plan] = cursor.fetchone()[0]
+    assert rows_seen(plan["Plan"]) < FLOOD / 2
+
+
+def rows_seen(node: dict[str, Any]) -> int:
+    """Rows that a plan's node and those below it take or leave."""
+    taken = node["Actual Rows"] + node.get("Rows Removed by Filter", 0)
+    return int(taken * node["Actual Loops"]) + sum(rows_seen(below) for below in node.get("Plans", ()))

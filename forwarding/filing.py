@@ -19,16 +19,15 @@ from django.db import OperationalError, connection
 
 from conversations import timeline
 from conversations.confirmations import confirm
-from conversations.models import Attachment, Contact, Conversation, Message
+from conversations.models import Contact, Conversation, Message
 from conversations.timeline import Arrival
-from forwarding import contacts, duplicates, feedback, queue, storing, threads
+from forwarding import contacts, copies, duplicates, feedback, ladder, queue, storing, threads
 from forwarding.classifying import MailClass, auto_answer_obstacle
 from forwarding.forwarding_codes import google_code
 from forwarding.incoming import Incoming, Outcome, understand
 from forwarding.models import Delivery
 from forwarding.paths import addressed_to
 from forwarding.queue import Claim
-from forwarding.reading import ReadMail, read_envelope, read_headers
 from forwarding.reading.child import Reader
 from forwarding.storms import Storms, is_calm
 from forwarding.subjects import normal_subject
@@ -43,9 +42,8 @@ State = Delivery.State
 # Mail no person wrote for us: it is shown, and changes no conversation's state.
 QUIET_CLASSES = frozenset({MailClass.AUTO_REPLY, MailClass.DSN, MailClass.MDN, MailClass.ARF})
 RULE_OF_STORMS = "storm"
-READING_STOPPED = "reading_stopped"
-"""The defect of a mail that stopped its reader (forwarding.reading.child)."""
 VARIANT = "variant"
+WORKERS_ENDED = "its workers ended"
 
 # Two workers must not both find a mail new, or open a conversation each for a mail and its answer.
 _LOCK_INBOXES = "SELECT pg_advisory_xact_lock(hashtext('filing'), inbox) FROM unnest(%s::integer[]) AS inbox"
@@ -94,7 +92,10 @@ def file_again(reader: Reader) -> int:
     """File one delivery that was tried before; returns how many were taken."""
     again = queue.claim_again()
     for claim in again:
-        file_batch([claim], reader)
+        if ladder.strikes(claim) > ladder.last():
+            _park(claim, WORKERS_ENDED)
+        else:
+            file_batch([claim], reader)
     return len(again)
 
 
@@ -178,7 +179,7 @@ class _InboxFiling:
         return self.outcomes
 
     def _file_wave(self, wave: Sequence[Placed]) -> None:
-        known = self._known({identifier for each in wave for identifier in each.identifiers})
+        known = copies.known(self.inbox, {identifier for each in wave for identifier in each.identifiers})
         new = [each for each in wave if not self._settle_duplicate(each, known)]
         if not new:
             return
@@ -211,21 +212,6 @@ class _InboxFiling:
         ways = {self.inbox.address, path, letter.delivery.recipient} - {""}
         named = (person.address.lower() for person in (*letter.mail.to, *letter.mail.cc))
         return path == self.inbox.address or any(address in ways for address in named)
-
-    def _known(self, identifiers: set[str]) -> dict[str, list[duplicates.Known]]:
-        rows = Message.objects.filter(inbox=self.inbox, kind=Message.Kind.INBOUND, message_id__in=identifiers)
-        fields = ("pk", "content_hash", "from_address", "date_header", "text", "received_at")
-        found = list(rows.values_list("message_id", *fields))
-        files: dict[int, set[str]] = defaultdict(set)
-        if found:
-            attached = Attachment.objects.filter(message__in=[pk for _identifier, pk, *_ in found])
-            for pk, digest in attached.values_list("message_id", "blob__sha256"):
-                files[pk].add(digest)
-        known: dict[str, list[duplicates.Known]] = defaultdict(list)
-        for identifier, pk, content_hash, sender, date, text, received_at in found:
-            there = duplicates.Known(pk, content_hash, sender, date, text, received_at, frozenset(files[pk]))
-            known[identifier].append(there)
-        return known
 
     def _settle_duplicate(self, each: Placed, known: dict[str, list[duplicates.Known]]) -> bool:
         """Account for a mail that is here already; a fuller copy takes the place of the one there."""
@@ -353,8 +339,8 @@ def _portions(
             yield letters
             letters, began = [], time.monotonic()
         raw = bytes(delivery.raw.content)
-        mail = _read(raw, claim, reader)
-        if hurried and READING_STOPPED in mail.defects:
+        mail = ladder.read(raw, claim, reader)
+        if hurried and ladder.READING_STOPPED in mail.defects:
             queue.set_aside(claim)
         else:
             letters.append(understand(delivery, raw, mail))
@@ -380,16 +366,6 @@ def _inbox(letter: Incoming, answered: Message | None) -> Inbox | None:
     return answered.inbox if answered else letter.delivery.inbox
 
 
-def _read(raw: bytes, claim: Claim, reader: Reader) -> ReadMail:
-    """Full reading first; when filing the result failed before, less and less of it (the ladder)."""
-    failures = claim.attempts - 1
-    if failures >= len(settings.FILING_RETRY_MINUTES):
-        return read_envelope(raw)
-    if failures == len(settings.FILING_RETRY_MINUTES) - 1:
-        return read_headers(raw)
-    return reader.read(raw)
-
-
 def _close(letters: Sequence[Incoming], outcomes: dict[int, Outcome]) -> None:
     """Store the final states."""
     done = [(letter, outcomes[letter.delivery.pk]) for letter in letters]
@@ -407,8 +383,12 @@ def _close(letters: Sequence[Incoming], outcomes: dict[int, Outcome]) -> None:
 
 def _give_up_or_postpone(claim: Claim, error: Exception) -> None:
     reason = type(error).__name__
-    if claim.attempts <= len(settings.FILING_RETRY_MINUTES):
+    if ladder.strikes(claim) < ladder.last():
         queue.postpone(claim, reason)
-        return
+    else:
+        _park(claim, reason)
+
+
+def _park(claim: Claim, reason: str) -> None:
     log.error("delivery %s is parked after %s attempts", claim.delivery_id, claim.attempts)
     queue.park(claim, reason)

@@ -20,6 +20,7 @@ FILING_LEASE_SECONDS = 30  # how long a killed worker's mail waits; taking a row
 FILING_PORTION_SECONDS = 1.0  # of reading; then what was read is filed before more is read
 FILING_LIGHT_OCTETS = 64 * 1024  # mail up to this size has a lane of its own and waits for no larger one
 FILING_RETRY_MINUTES = (1, 10, 60)  # then the mail is shown as well as it can be
+FILING_DEATHS_FORGIVEN = 5  # workers that may end with a mail in their hands before it is held against the mail
 # Mail storms (forwarding.storms): mails of one sender, or with one subject, in one inbox within the minutes.
 FILING_STORM_OF_SENDER: int = env.int("FILING_STORM_OF_SENDER", default=20)
 FILING_STORM_OF_SUBJECT: int = env.int("FILING_STORM_OF_SUBJECT", default=50)

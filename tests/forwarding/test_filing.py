@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-from datetime import timedelta
 from email import policy
 from email.message import EmailMessage
 
@@ -15,12 +12,10 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from bench import processes
 from conversations import explaining
 from conversations.models import Contact, Conversation, Message
-from forwarding import filing, queue
+from forwarding import queue
 from forwarding.models import Delivery
-from forwarding.reading.child import ChildLimits, Reader
 from forwarding.threading import Obstacle
 from inboxes.creating import create_inbox
 from inboxes.models import Inbox
@@ -32,7 +27,6 @@ from tests.support.mails import (
     address_of,
     answered,
     conversations,
-    deliveries,
     field_of,
     mail,
     messages,
@@ -302,94 +296,6 @@ def test_a_forged_loop_header_is_ignored(post: Pipeline, lillestad: Town) -> Non
     loop = field_of(raw, "X-Kundo-Loop")
     forged = raw.replace(loop.encode(), (loop[:-1] + ("a" if loop[-1] != "a" else "b")).encode())
     assert post.receive(forged, lillestad.inbox).state == State.FILED
-
-
-# --- what cannot be filed --------------------------------------------------------------------------------------------
-
-
-def overdue(of: Town) -> None:
-    """Let the wait of postponed deliveries pass."""
-    with scope.organization(of.organization):
-        Delivery.objects.filter(state=State.ACCEPTED).update(next_attempt_at=timezone.now() - timedelta(seconds=1))
-
-
-def test_a_mail_that_cannot_be_filed_takes_no_other_with_it_and_ends_visible(
-    post: Pipeline, lillestad: Town, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    real = filing.storing.message_of
-
-    def refuses(letter: filing.Incoming, identifier: str) -> Message:
-        message = real(letter, identifier)
-        # NUL is what PostgreSQL objects to most often; the reader removes it, a mistake in it would not.
-        message.text = message.text.replace("GIFT", "\0")
-        return message
-
-    monkeypatch.setattr(filing.storing, "message_of", refuses)
-    texts = ["Frisk ett.\n", "Detta är GIFT.\n", "Frisk två.\n"]
-    for number, text in enumerate(texts):
-        post.send(mail(f"Ärende {number}", text), "jobb.lillestad.se@mail.kundo.se")
-    post.file()
-    assert states(lillestad.inbox) == ["filed", "accepted", "filed"]
-    for _ in range(3):
-        overdue(lillestad)
-        post.file()
-    poisoned = deliveries(lillestad.inbox)[1]
-    assert poisoned.message is not None
-    assert (poisoned.state, poisoned.message.reading_stage) == (State.FILED, "headers")
-    assert (poisoned.message.subject, poisoned.attempts) == ("Ärende 1", 3)
-
-
-def test_a_mail_that_stops_its_reader_is_visible_by_its_headers_at_once(post: Pipeline, lillestad: Town) -> None:
-    with Reader(ChildLimits(wall_seconds=1)) as reader:
-        reader.read(mail())
-        [child] = processes.children(os.getpid())[-1:]
-        post.send(mail("Ett"), "jobb.lillestad.se@mail.kundo.se")
-        post.send(mail("Två"), "jobb.lillestad.se@mail.kundo.se")
-        os.kill(child, signal.SIGSTOP)
-        filing.file_due(reader)
-    assert [(m.subject, m.reading_stage) for m in messages(lillestad.inbox)] == [("Ett", "headers"), ("Två", "full")]
-    assert [delivery.attempts for delivery in deliveries(lillestad.inbox)] == [1, 1]
-
-
-def test_a_mail_that_nothing_helps_is_parked_and_can_be_tried_again(
-    post: Pipeline, lillestad: Town, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fails(letter: filing.Incoming, identifier: str) -> Message:
-        raise RuntimeError("a mistake of ours")
-
-    with monkeypatch.context() as broken:
-        broken.setattr(filing.storing, "message_of", fails)
-        post.send(mail(), "jobb.lillestad.se@mail.kundo.se")
-        for _ in range(5):
-            post.file()
-            overdue(lillestad)
-    [parked] = deliveries(lillestad.inbox)
-    assert (parked.state, parked.attempts, parked.reason) == (State.PARKED, 4, "RuntimeError")
-    with scope.organization(lillestad.organization):
-        queue.retry_now(parked)
-    post.file()
-    assert states(lillestad.inbox) == ["filed"]
-
-
-def test_a_mail_that_ended_its_worker_twice_is_tried_alone(post: Pipeline, lillestad: Town) -> None:
-    for number in range(3):
-        post.send(mail(f"Ärende {number}"), "jobb.lillestad.se@mail.kundo.se")
-    taken = queue.claim(50)
-    assert len(taken) == 3
-    with scope.organization(lillestad.organization):
-        Delivery.objects.update(lease_until=timezone.now() - timedelta(seconds=1))  # the worker died
-    assert queue.claim(50) == []
-    assert [len(queue.claim_again()) for _ in range(4)] == [1, 1, 1, 0]
-
-
-def test_a_delivery_whose_lease_ended_is_filed_once(post: Pipeline, lillestad: Town) -> None:
-    post.send(mail(), "jobb.lillestad.se@mail.kundo.se")
-    [slow] = queue.claim(50)
-    with scope.organization(lillestad.organization):
-        Delivery.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
-    post.file()
-    filing.file_batch([slow], post.reader)
-    assert [c.message_count for c in conversations(lillestad)] == [1]
 
 
 def test_one_organizations_flood_does_not_hold_up_anothers_mail(post: Pipeline, lillestad: Town) -> None:

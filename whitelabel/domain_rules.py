@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
-from pathlib import Path
 
 from django.conf import settings
 from django.utils.translation import gettext as _
 
 from whitelabel import dmarc
+from whitelabel.organizational_domains import free_mail_domains
 from whitelabel.records import ClaimFacts, UnusableName, expected_records, unicode_name
 
-FREE_MAIL_FILE = Path(__file__).parent / "data" / "free_mail_domains.txt"
 MOST_LABELS = 9
 """mgeu, mgeu2 … mgeu9: beyond that somebody should look."""
 LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,18}[a-z0-9])?")
@@ -65,13 +63,6 @@ def label_refusal(label: str, domain: str) -> str:
         text = _("%(label)s is a name that mail programs or other services look for. Choose another one.")
         return text % {"label": label}
     return refusal(domain)
-
-
-@lru_cache(maxsize=1)
-def free_mail_domains() -> frozenset[str]:
-    """The domains of FREE_MAIL_FILE."""
-    lines = FREE_MAIL_FILE.read_text(encoding="ascii").splitlines()
-    return frozenset(line for line in lines if line and not line.startswith("#"))
 
 
 def _is_ours(domain: str) -> bool:

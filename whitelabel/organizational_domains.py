@@ -1,30 +1,19 @@
 """Organizational domains (RFC 7489 section 3.2), and the domains whose mailboxes belong to strangers of each other."""
 
 from functools import cache, lru_cache
+from pathlib import Path
 
 from publicsuffixlist import PublicSuffixList
 
-FREE_MAIL = frozenset(
-    [
-        "gmail.com", "googlemail.com", "hotmail.com", "hotmail.se", "outlook.com", "outlook.se", "live.com",
-        "live.se", "msn.com",
-        "yahoo.com", "yahoo.se", "ymail.com", "rocketmail.com", "icloud.com", "me.com", "mac.com", "aol.com",
-        "proton.me",
-        "protonmail.com", "pm.me", "tutanota.com", "tuta.com", "gmx.com", "gmx.de", "gmx.net", "gmx.at", "gmx.ch",
-        "web.de", "mail.com",
-        "mail.ru", "yandex.ru", "yandex.com", "fastmail.com", "zoho.com", "hey.com", "t-online.de", "freenet.de",
-        "orange.fr",
-        "wanadoo.fr", "free.fr", "laposte.net", "libero.it", "wp.pl", "o2.pl", "onet.pl", "interia.pl", "seznam.cz",
-        "qq.com", "163.com",
-        "telia.com", "comhem.se", "bredband.net", "bredband2.com", "tele2.se", "spray.se", "passagen.se", "home.se",
-        "swipnet.se",
-        "bahnhof.se", "ownit.se", "glocalnet.net", "mailbox.org", "online.no", "broadpark.no", "tdc.dk", "mail.dk",
-        "jubii.dk",
-        "ofir.dk", "elisanet.fi", "kolumbus.fi", "luukku.com", "suomi24.fi", "welho.com", "pp.inet.fi", "mail.se",
-        "minmail.se",
-    ]
-)  # fmt: skip
-"""Organizational domains of mail services and access providers: one domain says nothing about one company."""
+FREE_MAIL_FILE = Path(__file__).parent / "data" / "free_mail_domains.txt"
+"""Domains of mail services and access providers: one domain says nothing about one company."""
+
+
+@cache
+def free_mail_domains() -> frozenset[str]:
+    """The domains of FREE_MAIL_FILE."""
+    lines = FREE_MAIL_FILE.read_text(encoding="ascii").splitlines()
+    return frozenset(line for line in lines if line and not line.startswith("#"))
 
 
 @cache
@@ -49,11 +38,14 @@ def domain_of(address: str) -> str:
 
 def company_domain(address: str) -> str:
     """The organizational domain of an address, or "" where it is a free-mail service and so no company's."""
-    organization = organizational_domain(domain_of(address))
-    return "" if organization in FREE_MAIL else organization
+    return _company(domain_of(address))
 
 
 def of_one_company(domain: str, other: str) -> bool:
     """Whether two domains are of one organization, and their mailboxes not of strangers to each other."""
+    return _company(domain) == _company(other) != ""
+
+
+def _company(domain: str) -> str:
     organization = organizational_domain(domain)
-    return organization == organizational_domain(other) and organization not in FREE_MAIL
+    return "" if {domain.strip().rstrip(".").lower(), organization} & free_mail_domains() else organization

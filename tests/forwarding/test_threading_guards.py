@@ -26,7 +26,7 @@ from tests.forwarding.thread_rows import (
     signed_id,
     thread_index,
 )
-from whitelabel import tokens
+from whitelabel import domain_rules, tokens
 
 # --- the guards ----------------------------------------------------------------------------------------------------
 
@@ -63,6 +63,15 @@ def test_i_somebody_at_another_company_does_not():
 def test_i_somebody_else_at_the_same_free_mail_service_does_not():
     rows = Rows([conversation()], message_ids={"first@x": 10})
     assert decide(mail("In-Reply-To: <first@x>", sender="eve@GMAIL.com"), rows) == LINKED
+
+
+@pytest.mark.parametrize(
+    "domain", ["hotmail.no", "hotmail.co.uk", "posteo.de", "hushmail.com", "orange.fr", "pp.inet.fi"]
+)
+def test_i_so_it_is_at_every_free_mail_service(domain):
+    rows = Rows([conversation(participants=frozenset({f"bo@{domain}"}))], message_ids={"first@x": 10})
+    assert decide(mail("In-Reply-To: <first@x>", sender=f"eva@{domain}"), rows) == LINKED
+    assert domain_rules.refusal(domain) != ""
 
 
 def test_i_a_mail_without_an_author_is_a_strangers():

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from django.conf import settings
 from django.utils import timezone
@@ -24,6 +26,7 @@ from whitelabel.survey.values import Survey
 from whitelabel.survey.zone import ZoneFinder
 
 log = logging.getLogger(__name__)
+Result = TypeVar("Result")
 
 _judge = Judge()
 
@@ -56,11 +59,31 @@ def check_due() -> int:
     due = schedule.take_due(settings.SENDER_CHECK_BATCH)
     if not due:
         return 0
-    _choose_labels([untested for check in due if (untested := _untested(check))])
-    for checked in asyncio.run(_ask_all([_prepare(check) for check in due])):
-        _keep(checked)
+    _choose_labels(_each(_untested, due))
+    for checked in asyncio.run(_ask_all(_each(_prepare, due))):
+        with _apart(checked.prepared.due):
+            _keep(checked)
     approvals.tell_new()
     return len(due)
+
+
+@contextmanager
+def _apart(due: DueCheck) -> Iterator[None]:
+    """A step of one claim's check: where it fails, that is logged, and the others go on. It comes again after its lease."""
+    try:
+        yield
+    except Exception:
+        log.exception("the check of sender domain %s failed", due.claim_id)
+
+
+def _each(step: Callable[[DueCheck], Result | None], due: Sequence[DueCheck]) -> list[Result]:
+    """What a step gives for each claim; nothing where it gives None or fails."""
+    results = []
+    for check in due:
+        with _apart(check):
+            if (result := step(check)) is not None:
+                results.append(result)
+    return results
 
 
 @dataclass(frozen=True)
@@ -89,13 +112,13 @@ def _choose_labels(untested: Sequence[Untested]) -> None:
     """Find a free subdomain for claims that are new, before their records are shown."""
     if not untested:
         return
-    for claim_id, organization_id, finding in asyncio.run(_look_all(untested)):
-        with scope.organization(organization_id):
-            claim = SenderDomain.objects.select_for_update().get(pk=claim_id)
+    for due, finding in asyncio.run(_look_all(untested)):
+        with _apart(due), scope.organization(due.organization_id):
+            claim = SenderDomain.objects.select_for_update().get(pk=due.claim_id)
             claims.note_label(claim, finding.label, finding.as_json())
 
 
-async def _look_all(untested: Sequence[Untested]) -> list[tuple[int, int, label_test.LabelFinding]]:
+async def _look_all(untested: Sequence[Untested]) -> list[tuple[DueCheck, label_test.LabelFinding]]:
     limits = SurveySettings.from_django(settings)
     async with Transport(limits, process_memory(limits)) as transport:
         looks = (
@@ -106,7 +129,7 @@ async def _look_all(untested: Sequence[Untested]) -> list[tuple[int, int, label_
         if isinstance(finding, BaseException):
             log.error("the label test of sender domain %s failed", new.due.claim_id, exc_info=finding)
     pairs = zip(untested, found, strict=True)
-    return [(u.due.claim_id, u.due.organization_id, f) for u, f in pairs if isinstance(f, label_test.LabelFinding)]
+    return [(new.due, finding) for new, finding in pairs if isinstance(finding, label_test.LabelFinding)]
 
 
 def _prepare(due: DueCheck) -> Prepared:

@@ -239,11 +239,12 @@ def note_label(claim: SenderDomain, label: str, finding: dict[str, Any]) -> None
 
 def deactivate(address: SenderAddress, *, actor: User) -> None:
     """Go back to the service address. The claim stays as it is for the other inboxes of the domain."""
+    # The claim first, as everybody does: the other way round a check and this could wait for each other.
+    claim = SenderDomain.objects.select_for_update().get(pk=address.sender_domain_id)
     SenderAddress.objects.filter(pk=address.pk).update(
         activated_at=None, activated_by=None, requested_at=None, failure=""
     )
     record("sender_address.deactivated", address, actor=actor, address=address.address)
-    claim = SenderDomain.objects.select_for_update().get(pk=address.sender_domain_id)
     still_used = SenderAddress.objects.filter(sender_domain=claim, activated_at__isnull=False).exists()
     if not still_used and claim.state in (*IN_USE, State.SUSPENDED):
         claim.state = State.READY if is_agreed(claim) else State.PENDING

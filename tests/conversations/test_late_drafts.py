@@ -14,15 +14,7 @@ from conversations.models import Draft, Message
 from conversations.views.composing import save_draft
 from organizations import scope
 from tests.support import builders
-
-# Not pg_stat_activity: what it tells a transaction first is what it goes on telling (stats_fetch_consistency).
-LOCK_WAITS = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"
-
-
-def somebody_waits() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute(LOCK_WAITS)
-        return bool(cursor.fetchone()[0])
+from tests.support.together import somebody_waits
 
 
 @pytest.mark.django_db(transaction=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -10,7 +11,6 @@ from typing import Any
 
 import pytest
 from django.core import mail
-from django.db import connections
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone, translation
@@ -19,8 +19,9 @@ from organizations import scope
 from tests.support.builders import town
 from tests.support.claims import DOMAIN, Domain, domain_of, use_world
 from tests.support.dns import World, Zone, publish
+from tests.support.together import at_once, somebody_waits
 from whitelabel import activation, approvals, checking, claims, domain_rules, identity, presenting
-from whitelabel.models import DomainApproval, SenderDomain
+from whitelabel.models import DomainApproval, SenderAddress, SenderDomain
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -345,7 +346,7 @@ def test_an_admin_answers_on_the_page_and_an_agent_may_not(domain):
     ask(second, f"info@{DOMAIN}")
 
 
-def test_two_organizations_that_press_activate_at_once_are_one_activation(domain):
+def test_two_organizations_that_press_activate_at_once_are_one_activation(domain, caplog):
     second = second_on(domain)
     second.check()
     publish_both(domain, second)
@@ -355,8 +356,8 @@ def test_two_organizations_that_press_activate_at_once_are_one_activation(domain
     ask(second, f"info@{DOMAIN}")
     for claim in (domain, second):
         claim.age(next_check_at=timezone.now(), lease_until=None)
-    failures = at_once(checking.check_due, checking.check_due)
-    assert failures == []
+    assert at_once(checking.check_due, checking.check_due) == []
+    assert not [line for line in caplog.records if line.name == "whitelabel.checking"]
     senders = [domain.sender(), second.sender(f"info@{DOMAIN}")]
     for _again in range(5):  # a domain is checked for one organization at a time: the other's request waits its turn
         waiting = [claim for claim, sender in zip((domain, second), senders, strict=True) if sender.requested_at]
@@ -380,20 +381,52 @@ def test_the_same_address_is_active_in_one_organization_at_most(domain):
         assert identity.choose(ADDRESS, "x@mail.kundo.se", "").from_address == "x@mail.kundo.se"
 
 
-def at_once(*jobs: Any) -> list[BaseException]:
-    failures: list[BaseException] = []
+# --- one claim's failure -----------------------------------------------------------------------------------------------
 
-    def run(job: Any) -> None:
-        try:
-            job()
-        except BaseException as error:  # noqa: BLE001 - handed to the assertion
-            failures.append(error)
-        finally:
-            connections.close_all()
 
-    threads = [threading.Thread(target=run, args=(job,)) for job in jobs]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return failures
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"label_finding": []},  # looked at before the records are shown
+        {"verdicts": [{}]},  # looked at before the check
+        {"verdicts": [{"key": "owner", "code": "ok", "required": False}]},  # when it is kept
+    ],
+    ids=["untested", "prepare", "keep"],
+)
+def test_a_claim_that_fails_leaves_the_others_their_checks(domain, broken, caplog):
+    elsewhere = town("Storstad", "jobb@storstad.example")
+    with scope.organization(elsewhere.organization):
+        other = claims.start("storstad.example", actor=elsewhere.admin)
+    others = {"lower": domain.claim, "higher": other}
+    for fails in others:
+        for name, claim in others.items():
+            with scope.organization(claim.organization_id):
+                fields = broken if name == fails else {"verdicts": [], "label_finding": {"code": "free"}}
+                due = {"next_check_at": timezone.now() - timedelta(1), "lease_until": None, "checked_at": None}
+                SenderDomain.objects.filter(pk=claim.pk).update(**due, **fields)
+        checking.check_due()
+        (sound,) = (claim for name, claim in others.items() if name != fails)
+        with scope.organization(sound.organization_id):
+            assert SenderDomain.objects.get(pk=sound.pk).checked_at is not None
+    assert {line.name for line in caplog.records if line.levelname == "ERROR"} == {"whitelabel.checking"}
+
+
+def test_going_back_waits_for_the_claim_before_it_touches_the_address(domain):
+    activated(domain)
+    taken = threading.Event()
+
+    def check() -> None:
+        with scope.organization(domain.town.organization):
+            claim = SenderDomain.objects.select_for_update().get(pk=domain.claim_id)
+            taken.set()
+            while not somebody_waits():
+                time.sleep(0.01)
+            list(SenderAddress.objects.select_for_update().filter(sender_domain=claim))
+
+    def go_back() -> None:
+        taken.wait()
+        with scope.organization(domain.town.organization):
+            claims.deactivate(SenderAddress.objects.get(address=ADDRESS), actor=domain.town.admin)
+
+    assert at_once(check, go_back) == []
+    assert domain.sender().activated_at is None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -10,7 +9,6 @@ from typing import Any
 import dkim
 import pytest
 from django.core import mail
-from django.db import connections
 from django.test import Client
 from django.urls import reverse
 from django.utils import translation
@@ -20,6 +18,7 @@ from tests.support.builders import town
 from tests.support.claims import DOMAIN, Domain, domain_of, use_world
 from tests.support.dns import World
 from tests.support.outgoing import letter
+from tests.support.together import at_once
 from whitelabel import activation, identity, outbox, presenting, rotation
 from whitelabel.models import DkimKey, SenderAddress, SenderDomain
 
@@ -287,24 +286,3 @@ def test_of_activate_and_a_replacement_at_once_exactly_one_happens(domain):
         with scope.organization(domain.town.organization):
             rotation.cancel(claim, actor=domain.town.admin)
             SenderAddress.objects.filter(address=address).delete()
-
-
-def at_once(*jobs: Any) -> list[BaseException]:
-    failures: list[BaseException] = []
-    together = threading.Barrier(len(jobs))
-
-    def run(job: Any) -> None:
-        try:
-            together.wait()
-            job()
-        except BaseException as error:  # noqa: BLE001 - handed to the assertion
-            failures.append(error)
-        finally:
-            connections.close_all()
-
-    threads = [threading.Thread(target=run, args=(job,)) for job in jobs]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return failures

@@ -9,11 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
-
-from publicsuffixlist import PublicSuffixList
 
 from whitelabel.effects import tags
+from whitelabel.organizational_domains import suffixes
 
 MOST_WALK_QUERIES = 8
 WALK_SKIP_LABELS = 7
@@ -103,7 +101,7 @@ def dmarc_texts(texts: tuple[str, ...]) -> tuple[str, ...]:
 
 def is_public_suffix(domain: str) -> bool:
     """Whether the domain is itself on the public suffix list (private section included)."""
-    return bool(_suffixes().publicsuffix(domain) == domain)
+    return bool(suffixes().publicsuffix(domain) == domain)
 
 
 def _outlook(rules: Rules, records: Records, sender: str, signer: str, return_path: str) -> Outlook:
@@ -130,13 +128,8 @@ def _worst(one: Result, other: Result) -> Result:
 # --- RFC 7489: public suffix list --------------------------------------------------------------------------------
 
 
-@lru_cache(maxsize=1)
-def _suffixes() -> PublicSuffixList:
-    return PublicSuffixList()
-
-
 def _old_organization(records: Records, domain: str) -> str:
-    return _suffixes().privatesuffix(domain) or domain
+    return suffixes().privatesuffix(domain) or domain
 
 
 def _old_policy(records: Records, sender: str) -> Policy | None:

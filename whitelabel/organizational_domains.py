@@ -17,8 +17,9 @@ def free_mail_domains() -> frozenset[str]:
 
 
 @cache
-def _suffixes() -> PublicSuffixList:
-    return PublicSuffixList()
+def suffixes(*, only_icann: bool = False) -> PublicSuffixList:
+    """The public suffix list; `only_icann` without its private section, such as github.io."""
+    return PublicSuffixList(only_icann=only_icann)
 
 
 @lru_cache(maxsize=10_000)
@@ -26,7 +27,7 @@ def organizational_domain(domain: str) -> str:
     """The registrable domain above `domain` (A-label or U-label, any case); the domain itself when there is none."""
     name = domain.strip().rstrip(".").lower()
     try:
-        return str(_suffixes().privatesuffix(name) or name)
+        return str(suffixes().privatesuffix(name) or name)
     except (ValueError, UnicodeError):
         return name
 

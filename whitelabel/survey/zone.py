@@ -8,10 +8,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
-from publicsuffixlist import PublicSuffixList
-
+from whitelabel.organizational_domains import suffixes
 from whitelabel.survey import wire
 from whitelabel.survey.addresses import refusal
 from whitelabel.survey.limits import REMEMBERED_SERVERS, REMEMBERED_ZONES, Memory, remember
@@ -27,14 +25,9 @@ PARENT_UNKNOWN = Reply(Outcome.ERROR, reason="parent unknown")
 LEADING_RESOLVERS = 2
 
 
-@lru_cache(maxsize=1)
-def _suffixes() -> PublicSuffixList:
-    return PublicSuffixList(only_icann=True)
-
-
 def registrable_domain(domain: str) -> str:
     """The domain one registers, by the public suffix list; the domain itself when it is a suffix."""
-    return _suffixes().privatesuffix(domain) or domain
+    return suffixes(only_icann=True).privatesuffix(domain) or domain
 
 
 @dataclass(frozen=True)

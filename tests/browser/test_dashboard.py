@@ -181,7 +181,10 @@ def test_a_row_marked_as_done_leaves_the_list_and_nothing_else_happens(at_work: 
 # --- Keyboard --------------------------------------------------------------------------------------------------------
 
 
-def test_a_mail_is_found_answered_and_taken_back_by_keyboard_alone(at_work: Page, served: str, town: Town) -> None:
+def test_a_mail_is_found_answered_and_taken_back_by_keyboard_alone(
+    at_work: Page, served: str, town: Town, settings: Any
+) -> None:
+    settings.UNDO_SEND_SECONDS = 60  # a busy machine may take more than ten to show the next page
     open_list(at_work, served, town, "unanswered")
     keys = at_work.keyboard
     keys.press("j")
@@ -192,7 +195,7 @@ def test_a_mail_is_found_answered_and_taken_back_by_keyboard_alone(at_work: Page
     expect(at_work.get_by_role("textbox", name="Meddelande")).to_be_focused()
     keys.type("Hej Barry!")
     keys.press("Control+Enter")
-    expect(at_work.get_by_text("Mailet skickas om 10 sekunder")).to_be_visible()
+    expect(at_work.get_by_text(re.compile(r"Mailet skickas om \d+ sekunder"))).to_be_visible()
     at_work.locator(".toast-undo").focus()
     keys.press("Enter")
     expect(at_work.get_by_text("Mailet skickades inte.")).to_be_visible()

@@ -46,7 +46,7 @@ def killed_before(statement: int) -> bool:
     """Run a worker that dies before a statement; False when it had fewer."""
     address = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}")
     environment = {**os.environ, "DATABASE_URL": address.geturl()}
-    command = [sys.executable, "-m", "tests.support.dying_worker", str(statement)]
+    command = [sys.executable, "-m", "tests.support.dying_worker", "filing", str(statement)]
     done = subprocess.run(command, cwd=CHECKOUT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode in (0, -signal.SIGKILL), done.stderr
     return done.returncode != 0

@@ -1,6 +1,6 @@
-"""A filing worker that is killed with SIGKILL just before its Nth statement: `python -m tests.support.dying_worker N`.
+"""A worker that is killed with SIGKILL just before its Nth statement: `python -m tests.support.dying_worker <work> N`.
 
-Prints how many statements it ran when it gets to the end alive.
+The work is `filing` or `delivering`. Prints how many statements it ran when it gets to the end alive.
 """
 
 from __future__ import annotations
@@ -14,13 +14,32 @@ from typing import Any
 import django
 
 
-def main(last: int) -> None:
-    """File what is due until the last statement comes."""
-    django.setup()
-    from django.db import connection
-
+def file_mail() -> None:
+    """File what is due."""
     from forwarding import filing
     from forwarding.reading.child import Reader
+
+    with Reader() as reader:
+        while filing.file_due(reader):
+            pass
+
+
+def deliver_mail() -> None:
+    """Send what is due."""
+    from whitelabel.delivery import Courier
+
+    courier = Courier()
+    while courier.step():
+        pass
+
+
+WORK = {"filing": file_mail, "delivering": deliver_mail}
+
+
+def main(work: str, last: int) -> None:
+    """Do the work until the last statement comes."""
+    django.setup()
+    from django.db import connection
 
     count = 0
 
@@ -31,11 +50,10 @@ def main(last: int) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         return execute(*arguments)
 
-    with connection.execute_wrapper(die_in_time), Reader() as reader:
-        while filing.file_due(reader):
-            pass
+    with connection.execute_wrapper(die_in_time):
+        WORK[work]()
     print(count)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(sys.argv[1], int(sys.argv[2]))

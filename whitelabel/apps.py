@@ -11,7 +11,7 @@ class WhitelabelConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Keep the database's own idea of the service's mail domain up to date."""
-        from whitelabel.sender_lock import name_mail_domain
+        """Keep the database's own copy of the settings that its triggers ask up to date."""
+        from whitelabel.sender_lock import write_settings
 
-        post_migrate.connect(name_mail_domain, sender=self)
+        post_migrate.connect(write_settings, sender=self)

@@ -9,7 +9,7 @@ from typing import Any
 import dkim
 import pytest
 from django.core.mail import send_mail
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from whitelabel import keys, service_mail
@@ -75,6 +75,23 @@ def test_its_message_id_is_of_the_services_domain():
     line = Line()
     service_mail.send_due(line)
     assert message_from_bytes(line.given[0][2], policy=policy.default)["Message-ID"].endswith("@mail.kundo.se>")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"From: jobb@lillestad.se\r\n\r\nHej",
+        b"From: KundoMail <no-reply@mail.kundo.se>\r\nFrom: jobb@lillestad.se\r\n\r\nHej",
+        b"X: y\nFrom: jobb@lillestad.se\r\nFrom: KundoMail <no-reply@mail.kundo.se>\r\n\r\nHej",
+        b"Subject: Hej\r\n\r\nHej",
+    ],
+)
+def test_the_database_refuses_another_sender_than_the_service(content: bytes) -> None:
+    invite("kollega@example.se")
+    with pytest.raises(IntegrityError), transaction.atomic():
+        ServiceMail.objects.create(recipient="kollega@example.se", content=content)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        ServiceMail.objects.update(content=content)
 
 
 def test_it_is_signed_by_the_service():

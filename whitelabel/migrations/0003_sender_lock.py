@@ -4,7 +4,7 @@ from typing import Any
 
 from django.db import migrations, models
 
-from whitelabel.sender_lock import name_mail_domain
+from whitelabel.sender_lock import write_settings
 
 OWN_SENDER = r"""
 CREATE FUNCTION whitelabel_from_of(content bytea) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$
@@ -63,7 +63,7 @@ DROP FUNCTION whitelabel_from_of(bytea);
 
 
 def create_mail_domain(apps: Any, schema_editor: Any) -> None:
-    name_mail_domain(schema_editor.connection.alias)
+    write_settings(schema_editor.connection.alias)
 
 
 class Migration(migrations.Migration):

@@ -9,13 +9,11 @@ from django.utils.translation import gettext as _
 from email_validator import EmailNotValidError, validate_email
 
 from conversations.models import Conversation, Message
+from conversations.quiet import QUIET_CLASSES
 from inboxes.models import Inbox
 
 Person = dict[str, str]
 """{name, address}"""
-
-AUTOMATIC_CLASSES = ("auto_reply", "dsn", "mdn", "arf")
-"""Mail no person wrote: it is shown, but an answer goes to the person's mail before it."""
 
 
 class InvalidRecipient(ValueError):
@@ -43,7 +41,7 @@ def answered_message(conversation: Conversation) -> Message | None:
     )
     newest = mails.order_by("-received_at", "-id")
     received = newest.filter(kind=Message.Kind.INBOUND)
-    return received.exclude(mail_class__in=AUTOMATIC_CLASSES).first() or received.first() or newest.first()
+    return received.exclude(mail_class__in=QUIET_CLASSES).first() or received.first() or newest.first()
 
 
 def addressees_of(message: Message | None, action: str, own: frozenset[str]) -> Addressees:

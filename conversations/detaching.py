@@ -15,15 +15,15 @@ from django.db.models import Count, Max, Q
 from conversations import live, timeline
 from conversations.explaining import DETACHING
 from conversations.models import Attachment, Contact, Conversation, Draft, Message
+from conversations.quiet import QUIET_CLASSES, folder_of
 from conversations.subjects import topic
 from inboxes.models import Inbox
 from organizations.models import Event, User, record
 
-Status, Kind = Conversation.Status, Message.Kind
+Status, Folder, Kind = Conversation.Status, Conversation.Folder, Message.Kind
 RULE = "moved"
 """Why a detached mail is in its conversation (conversations.explaining)."""
 DETACHED, OPENED, UNDONE = DETACHING
-QUIET_CLASSES = ("auto_reply", "dsn", "mdn", "arf")  # mail that asks nobody for an answer, as in forwarding.filing
 
 _LOCK = "SELECT pg_advisory_xact_lock(hashtext('filing'), %s)"  # forwarding.filing takes the same for each inbox
 _PLACE_FIELDS = ("thread_rule", "thread_obstacle", "new_participant", "subject_changed")
@@ -82,7 +82,7 @@ def undo(opened: Conversation, *, actor: User) -> Conversation:
     _move_drafts(opened, source)
     source.has_failed_delivery = source.has_failed_delivery or opened.has_failed_delivery
     opened.merged_into, opened.has_failed_delivery = source, False
-    opened.status, opened.unanswered_since, opened.waiting_until = Status.DONE, None, None
+    opened.status, opened.unanswered_since, opened.waiting_until, opened.folder = Status.DONE, None, None, ""
     for conversation in (source, opened):
         _recount(conversation)
         conversation.save()
@@ -109,6 +109,7 @@ def _opened(source: Conversation, message: Message) -> Conversation:
     opened.assignee = source.assignee
     if message.mail_class in QUIET_CLASSES:
         opened.status, opened.unanswered_since = Status.DONE, None
+        opened.folder = folder_of(message.mail_class)
     else:
         opened.status, opened.unanswered_since = Status.UNANSWERED, message.received_at
     return opened
@@ -157,11 +158,13 @@ def _recount(conversation: Conversation) -> None:
 
 def _restore_state(source: Conversation, opened: Conversation, data: dict[str, Any]) -> None:
     """As it was, when nothing has happened since; else what came last counts: an unanswered mail is unanswered again."""
-    untouched = _remembered(source) == data["after"] and opened.message_count == 1
+    # What was detached before there were folders does not name one.
+    untouched = _remembered(source) == {"folder": "", **data["after"]} and opened.message_count == 1
     if untouched:
         timeline.restore_state(source, data["before"])
     elif opened.status == Status.UNANSWERED and opened.unanswered_since:
         source.status, source.waiting_until = Status.UNANSWERED, None
+        source.folder = source.folder if source.folder == Folder.SPAM else ""
         source.unanswered_since = min(source.unanswered_since or opened.unanswered_since, opened.unanswered_since)
 
 

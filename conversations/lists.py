@@ -18,14 +18,15 @@ from django.utils.translation import pgettext_lazy
 from conversations.models import Conversation
 from organizations.models import User
 
-Status = Conversation.Status
+Status, Folder = Conversation.Status, Conversation.Folder
 
 
 @dataclass(frozen=True)
 class ConversationList:
     """One list: its name in the URL, how it is shown, and the column and direction it is ordered by.
 
-    `rare`: shown in the rail only when it holds something.
+    `rare`: shown in the rail only when it holds something. `folder`: what its conversations are kept apart as; what is
+    kept apart is in that list only.
     """
 
     name: str
@@ -35,6 +36,7 @@ class ConversationList:
     oldest_first: bool = False
     counted: bool = True
     rare: bool = False
+    folder: str = ""
 
 
 UNANSWERED = ConversationList(
@@ -46,7 +48,15 @@ WAITING = ConversationList("waiting", pgettext_lazy("list", "Waiting"), "clock")
 UNDELIVERED = ConversationList("undelivered", pgettext_lazy("list", "Not delivered"), "mail-x", rare=True)
 DONE = ConversationList("done", pgettext_lazy("list", "Done"), "circle-check", counted=False)
 ACTIVITY = ConversationList("activity", pgettext_lazy("list", "Latest activity"), "activity", counted=False)
-LISTS = {each.name: each for each in (UNANSWERED, MINE, UNASSIGNED, WAITING, UNDELIVERED, DONE, ACTIVITY)}
+AUTOREPLIES, BOUNCES, SPAM = APART = tuple(
+    ConversationList(str(folder), label, icon, counted=False, rare=True, folder=folder)
+    for folder, label, icon in (
+        (Folder.AUTOREPLIES, pgettext_lazy("list", "Automatic replies"), "bot"),
+        (Folder.BOUNCES, pgettext_lazy("list", "Bounces"), "mail-warning"),
+        (Folder.SPAM, pgettext_lazy("list", "Spam"), "ban"),
+    )
+)
+LISTS = {each.name: each for each in (UNANSWERED, MINE, UNASSIGNED, WAITING, UNDELIVERED, DONE, ACTIVITY, *APART)}
 
 _ROW_FIELDS = (
     "id",
@@ -56,6 +66,7 @@ _ROW_FIELDS = (
     "snippet",
     "sender_label",
     "status",
+    "folder",
     "note_count",
     "message_count",
     "has_attachments",
@@ -71,6 +82,10 @@ _ROW_FIELDS = (
 
 def members_of(which: ConversationList, user: User) -> Q:
     """The condition that makes a conversation part of a list for this person."""
+    return Q(folder=which.folder) & _chosen(which, user)
+
+
+def _chosen(which: ConversationList, user: User) -> Q:
     match which.name:
         case "unanswered":
             return Q(status=Status.UNANSWERED)
@@ -199,9 +214,16 @@ class Counts:
 
 
 def counts(user: User) -> Counts:
-    """Count the open conversations of every inbox and list in one query."""
+    """Count the open conversations of every inbox and list in one query. What is kept apart is not counted."""
     counted = [each for each in LISTS.values() if each.counted]
     numbers: dict[str, Any] = {each.name: Count("id", filter=members_of(each, user)) for each in counted}
-    is_open = Conversation.objects.filter(~Q(status=Status.DONE), merged_into=None)
+    is_open = Conversation.objects.filter(~Q(status=Status.DONE), merged_into=None, folder="")
     lines: Any = is_open.values("inbox_id").annotate(**numbers)
     return Counts({line["inbox_id"]: {each.name: line[each.name] for each in counted} for line in lines})
+
+
+def held(inbox_id: int | None = None) -> frozenset[str]:
+    """The lists of what is kept apart that hold something, by name. One query, and one row read for each list."""
+    found = Conversation.objects.filter(merged_into=None, **({"inbox_id": inbox_id} if inbox_id else {}))
+    first, *others = (found.filter(folder=each.folder).values_list("folder", flat=True)[:1] for each in APART)
+    return frozenset(first.union(*others, all=True))

@@ -27,7 +27,7 @@ WAITING_HINTS = 100  # per page; a page further behind than this reloads its lis
 
 
 def announce(conversation: Conversation, what: str) -> None:
-    """Hint at commit that a conversation changed. `what`: message, note, status, assignee or delivery."""
+    """Hint at commit that a conversation changed. `what`: message, note, status, assignee, folder or delivery."""
     announce_all([conversation], what)
 
 

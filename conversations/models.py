@@ -52,6 +52,13 @@ class Conversation(TenantModel):
         WAITING = "waiting", _("Waiting")
         DONE = "done", _("Done")
 
+    class Folder(models.TextChoices):
+        """What is kept apart from the agents' work, each in a list of its own; "" is the work itself."""
+
+        AUTOREPLIES = "autoreplies", _("Automatic reply")
+        BOUNCES = "bounces", _("Bounce")
+        SPAM = "spam", _("Spam")
+
     inbox = TenantForeignKey(Inbox, on_delete=models.PROTECT, related_name="conversations")
     number = models.PositiveIntegerField(help_text="#1234 within the organization")
     subject = models.CharField(max_length=1000, blank=True)
@@ -59,6 +66,9 @@ class Conversation(TenantModel):
         max_length=1000, blank=True, help_text="without reply and forward prefixes, lower case"
     )
     status = models.CharField(max_length=12, choices=Status.choices, default=Status.UNANSWERED)
+    folder = models.CharField(
+        max_length=12, choices=Folder.choices, blank=True, default="", db_default="", help_text="kept apart as what"
+    )
     assignee = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+", db_index=False
     )
@@ -99,6 +109,11 @@ class Conversation(TenantModel):
                 name="conversation_assigned",
             ),
             models.Index(fields=["organization", "inbox", "normal_subject"], name="conversation_subject"),
+            models.Index(
+                fields=["organization", "folder", "-last_activity_at", "-id"],
+                condition=~Q(folder=""),
+                name="conversation_folder",
+            ),
             models.Index(fields=["organization", "inbox", "storm"], condition=~Q(storm=""), name="conversation_storm"),
         ]
 

@@ -6,6 +6,9 @@ States (Conversation.Status)
     answered    we wrote last                   ← a reply is sent
     waiting     somebody else has to act        ← set by an agent, optionally until a time
     done        nothing more to do              ← set by an agent, or "send and mark as done"
+
+Folders (Conversation.Folder) keep apart what is no work for anybody. What people do brings it back to the work: a
+person's mail, an answer, waiting, reopening. From spam only an agent brings it back; mail there disturbs nobody.
 """
 
 from __future__ import annotations
@@ -22,13 +25,15 @@ from django.utils import timezone
 from conversations import live
 from conversations.indexing import search_vector
 from conversations.models import Attachment, Contact, Conversation, Message
+from conversations.quiet import QUIET_CLASSES, folder_of
 from conversations.reachability import heard_from
 from inboxes.models import Inbox
-from organizations.models import User, record
+from organizations.models import Event, User, record
 
-Status = Conversation.Status
+Status, Folder = Conversation.Status, Conversation.Folder
+MARKED_AS_SPAM, NOT_SPAM = SPAM_EVENTS = ("conversation.spam", "conversation.not_spam")
 State = dict[str, str | None]
-"""Status, waiting_until and unanswered_since of a conversation as JSON values."""
+"""Status, folder, waiting_until and unanswered_since of a conversation as JSON values."""
 SNIPPET_CHARACTERS = 200
 NORMAL_SUBJECT_CHARACTERS = 400  # it is indexed: an entry holds about 2,700 octets
 EXCHANGED_FIELDS = (
@@ -38,6 +43,7 @@ EXCHANGED_FIELDS = (
 # What receiving a mail changes, with the columns' types.
 RECEIVING_CHANGES = {
     "status": "text",
+    "folder": "text",
     "snippet": "text",
     "message_count": "integer",
     "version": "integer",
@@ -65,7 +71,7 @@ STATUS_AFTER_SENDING = {"keep": Status.ANSWERED, "done": Status.DONE, "wait": St
 class Arrival:
     """A received mail and where it goes. An unsaved conversation is opened by the mail.
 
-    Only mail `from_person` reopens; automatic mail changes no state, or starts as done.
+    Only mail `from_person` reopens; automatic mail changes no state, or starts as done in the folder of its class.
     """
 
     conversation: Conversation
@@ -102,7 +108,7 @@ def open_conversation(
 def receive(
     conversation: Conversation, message: Message, attachments: Sequence[Attachment] = (), *, from_person: bool
 ) -> Message:
-    """Add a received mail. Only mail `from_person` reopens; automatic mail changes no state, or starts as done."""
+    """Add a received mail; `from_person` as in Arrival."""
     receive_all([Arrival(conversation, message, attachments, from_person)])
     return message
 
@@ -151,6 +157,7 @@ def add_outbound(
     if conversation.assignee_id is None and message.author_id:
         conversation.assignee = message.author
     _to_status(conversation, STATUS_AFTER_SENDING[then], at=message.received_at)
+    conversation.folder = ""
     _touch(conversation, message.received_at)
     conversation.save()
     live.announce(conversation, "message")
@@ -176,7 +183,7 @@ def take_back(conversation: Conversation, message: Message, *, before: State, af
     conversation.message_count -= 1
     conversation.version += 1
     waiting_since = _moment(before["unanswered_since"])
-    if state_of(conversation) == after:
+    if state_of(conversation) == {"folder": "", **after}:  # mail sent before there were folders does not name one
         restore_state(conversation, before)
     elif conversation.unanswered_since and waiting_since:
         conversation.unanswered_since = min(conversation.unanswered_since, waiting_since)
@@ -187,14 +194,15 @@ def take_back(conversation: Conversation, message: Message, *, before: State, af
 
 
 def state_of(conversation: Conversation) -> State:
-    """State and times of a conversation as JSON values, for `restore_state`."""
+    """State, folder and times of a conversation as JSON values, for `restore_state`."""
     times = {"waiting_until": conversation.waiting_until, "unanswered_since": conversation.unanswered_since}
-    return {"status": conversation.status, **{name: at.isoformat() if at else None for name, at in times.items()}}
+    written = {name: at.isoformat() if at else None for name, at in times.items()}
+    return {"status": conversation.status, "folder": conversation.folder, **written}
 
 
 def restore_state(conversation: Conversation, state: State) -> None:
     """Put a conversation, unsaved, into a state from `state_of`."""
-    conversation.status = state["status"] or Status.UNANSWERED
+    conversation.status, conversation.folder = state["status"] or Status.UNANSWERED, state.get("folder") or ""
     conversation.waiting_until = _moment(state["waiting_until"])
     conversation.unanswered_since = _moment(state["unanswered_since"])
 
@@ -228,14 +236,47 @@ def set_status(
 ) -> Conversation:
     """Mark as done, waiting, or unanswered again. Does nothing when it is so already."""
     conversation = locked(conversation)
-    if conversation.status == status and conversation.waiting_until == waiting_until:
+    folder = conversation.folder if status == Status.DONE else ""
+    now = (conversation.status, conversation.waiting_until, conversation.folder)
+    if now == (status, waiting_until, folder):
         return conversation
     before = conversation.status
     _to_status(conversation, status, at=timezone.now())
     conversation.waiting_until = waiting_until if status == Status.WAITING else None
-    conversation.save(update_fields=["status", "waiting_until", "unanswered_since"])
+    conversation.folder = folder
+    conversation.save(update_fields=["status", "waiting_until", "unanswered_since", "folder"])
     record("conversation.status", conversation, actor=actor, before=before, after=status)
     live.announce(conversation, "status")
+    return conversation
+
+
+def mark_spam(conversation: Conversation, *, actor: User) -> Conversation:
+    """Keep the conversation apart as spam; its state stays. Does nothing when it is so already."""
+    conversation = locked(conversation)
+    if conversation.folder != Folder.SPAM:
+        latest = Message.objects.filter(conversation=conversation).aggregate(pk=Max("pk"))["pk"]
+        record(MARKED_AS_SPAM, conversation, actor=actor, before=conversation.folder, latest=latest)
+        conversation.folder = Folder.SPAM
+        conversation.save(update_fields=["folder"])
+        live.announce(conversation, "folder")
+    return conversation
+
+
+def unmark_spam(conversation: Conversation, *, actor: User) -> Conversation:
+    """Take spam back to where it was. A person who has written meanwhile has no answer. Does nothing to what is no spam."""
+    conversation = locked(conversation)
+    if conversation.folder == Folder.SPAM:
+        events = Event.objects.filter(subject_type="conversation", subject_id=conversation.pk, kind=MARKED_AS_SPAM)
+        marked = events.order_by("-pk").values_list("data", flat=True).first() or {}
+        since = Message.objects.filter(conversation=conversation, pk__gt=marked.get("latest") or 0)
+        asking = since.filter(kind=Message.Kind.INBOUND).exclude(mail_class__in=QUIET_CLASSES).order_by("received_at")
+        conversation.folder = marked.get("before", "")
+        if first := asking.first():
+            conversation.folder = ""
+            _to_status(conversation, Status.UNANSWERED, at=first.received_at)
+        conversation.save(update_fields=["folder", "status", "waiting_until", "unanswered_since"])
+        record(NOT_SPAM, conversation, actor=actor)
+        live.announce(conversation, "folder")
     return conversation
 
 
@@ -278,8 +319,10 @@ def _arrive(conversation: Conversation, arrival: Arrival) -> None:
     """What a received mail means for its conversation."""
     message = arrival.message
     conversation.has_attachments = conversation.has_attachments or any(not a.inline for a in arrival.attachments)
-    if arrival.from_person or conversation.message_count == 0:
+    opens = conversation.message_count == 0
+    if opens or (arrival.from_person and conversation.folder != Folder.SPAM):
         conversation.snippet = snippet(message)
+        conversation.folder = "" if arrival.from_person else folder_of(message.mail_class)
         status = Status.UNANSWERED if arrival.from_person else Status.DONE
         _to_status(conversation, status, at=message.received_at)
     _count(conversation)

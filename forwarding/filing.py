@@ -20,9 +20,10 @@ from django.db import OperationalError, connection
 from conversations import timeline
 from conversations.confirmations import confirm
 from conversations.models import Contact, Conversation, Message
+from conversations.quiet import QUIET_CLASSES
 from conversations.timeline import Arrival
 from forwarding import contacts, copies, duplicates, feedback, ladder, queue, storing, threads
-from forwarding.classifying import MailClass, auto_answer_obstacle
+from forwarding.classifying import auto_answer_obstacle
 from forwarding.forwarding_codes import google_code
 from forwarding.incoming import Incoming, Outcome, understand
 from forwarding.models import Delivery
@@ -39,8 +40,6 @@ from organizations.models import record
 log = logging.getLogger(__name__)
 
 State = Delivery.State
-# Mail no person wrote for us: it is shown, and changes no conversation's state.
-QUIET_CLASSES = frozenset({MailClass.AUTO_REPLY, MailClass.DSN, MailClass.MDN, MailClass.ARF})
 RULE_OF_STORMS = "storm"
 VARIANT = "variant"
 WORKERS_ENDED = "its workers ended"
@@ -257,8 +256,9 @@ class _InboxFiling:
                 contact = people[author.address.lower()[:320]] if author else None
                 conversation = self._opened(each, decision, message, contact)
             self.storms.count(each.letter)
-            # A storm asks for attention once.
-            loud = message.mail_class not in QUIET_CLASSES and not (conversation.storm and conversation.message_count)
+            # A storm asks for attention once; one of quiet mail has not done so yet.
+            asked = conversation.storm and conversation.message_count and not conversation.folder
+            loud = message.mail_class not in QUIET_CLASSES and not asked
             arrivals.append(Arrival(conversation, message, attachments, from_person=loud))
         return arrivals
 

@@ -132,7 +132,7 @@ def _rows(now: datetime) -> list[dict[str, Any]]:
             "subject": "Vinn en resa",
             "text": "Klicka här",
             "at": now - timedelta(days=40),
-            "spam": True,
+            "tags": [_("Spam")],
             "selected": True,
         },
         {

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, time
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -53,9 +54,8 @@ def status(request: HttpRequest, organization_slug: str, number: int) -> HttpRes
         return HttpResponseBadRequest()
     conversation = conversation_or_404(number)
     place = Place.of(request)
-    if conversation.number != number:  # There are mails that were not on the page: they are not handled by this.
-        messages.info(request, _("The mail is back in #%(number)s.") % {"number": conversation.number})
-        return go(request, Workplace(request, place).conversation_url(conversation.number))
+    if conversation.number != number:
+        return _to_unseen(request, place, conversation)
     done = form.cleaned_data["status"] == Status.DONE
     target = next_url(request, place, conversation) if done else Workplace(request, place).conversation_url(number)
     timeline.set_status(
@@ -64,12 +64,31 @@ def status(request: HttpRequest, organization_slug: str, number: int) -> HttpRes
         actor=request.user,  # type: ignore[arg-type]  # members only
         waiting_until=_morning_of(form.cleaned_data["until"]),
     )
-    said = _("#%(number)s is marked as done.") % {"number": number}
-    if _is_from_row(request):
-        return HttpResponse(status=204, headers={"HX-Trigger": json.dumps({"toast": {"text": said}})} if done else {})
     if done:
-        messages.success(request, said)
-    return go(request, target) if done else redirect(target)
+        return _gone(request, target, _("#%(number)s is marked as done.") % {"number": number})
+    return HttpResponse(status=204) if _is_from_row(request) else redirect(target)
+
+
+@require_POST
+def spam(request: HttpRequest, organization_slug: str, number: int) -> HttpResponse:
+    """Keep it apart as spam, and go on to the next conversation of the list."""
+    conversation = conversation_or_404(number)
+    place = Place.of(request)
+    if conversation.number != number:
+        return _to_unseen(request, place, conversation)
+    target = next_url(request, place, conversation)
+    timeline.mark_spam(conversation, actor=cast(User, request.user))
+    undo_url = reverse("conversations:not_spam", args=[organization_slug, number])
+    return _gone(request, target, _("#%(number)s is marked as spam.") % {"number": number}, undo_url)
+
+
+@require_POST
+def not_spam(request: HttpRequest, organization_slug: str, number: int) -> HttpResponse:
+    """Take it back from the spam, and stay where one is."""
+    timeline.unmark_spam(conversation_or_404(number), actor=cast(User, request.user))
+    if _is_from_row(request):
+        return _toast(_("#%(number)s is no longer marked as spam.") % {"number": number})
+    return redirect(Workplace(request, Place.of(request)).conversation_url(number))
 
 
 @require_POST
@@ -86,7 +105,7 @@ def bulk(request: HttpRequest, organization_slug: str) -> HttpResponse:
     given = map(number_in, request.POST.getlist("selected"))
     chosen = [number for number in given if number is not None]
     act = request.POST.get("act", "")
-    if act not in ("me", "nobody", Status.DONE, Status.WAITING, Status.UNANSWERED):
+    if act not in ("me", "nobody", "spam", "not_spam", Status.DONE, Status.WAITING, Status.UNANSWERED):
         return HttpResponseBadRequest()
     found = list(Conversation.objects.filter(number__in=chosen[:BULK_MAX], merged_into=None))
     for conversation in found:
@@ -111,14 +130,36 @@ def go(request: HttpRequest, url: str) -> HttpResponse:
     return redirect(url)
 
 
+def _to_unseen(request: HttpRequest, place: Place, conversation: Conversation) -> HttpResponse:
+    """Where a detached mail is again. There are mails that were not on the page: they are not handled by its acts."""
+    messages.info(request, _("The mail is back in #%(number)s.") % {"number": conversation.number})
+    return go(request, Workplace(request, place).conversation_url(conversation.number))
+
+
+def _gone(request: HttpRequest, target: str, said: str, undo_url: str = "") -> HttpResponse:
+    """A conversation has left the list: a row goes by itself, an open one makes room for the page at `target`."""
+    if _is_from_row(request):
+        return _toast(said, undo_url)
+    messages.success(request, said, extra_tags=undo_url)
+    return go(request, target)
+
+
+def _toast(said: str, undo_url: str = "") -> HttpResponse:
+    return HttpResponse(status=204, headers={"HX-Trigger": json.dumps({"toast": {"text": said, "undo": undo_url}})})
+
+
 def _is_from_row(request: HttpRequest) -> bool:
-    """Whether a button at a row of the list asked: the page stays, and live news moves the row."""
+    """Whether a button at a row of the list or in a toast asked: the page stays, and live news moves the row."""
     return bool(request.htmx) and request.htmx.target != "conversation-head"  # type: ignore[attr-defined]  # HtmxMiddleware
 
 
 def _do(act: str, conversation: Conversation, user: User) -> None:
     if act in ("me", "nobody"):
         timeline.assign(conversation, user if act == "me" else None, actor=user)
+    elif act == "spam":
+        timeline.mark_spam(conversation, actor=user)
+    elif act == "not_spam":
+        timeline.unmark_spam(conversation, actor=user)
     else:
         timeline.set_status(conversation, act, actor=user)
 

@@ -21,6 +21,7 @@ from conversations.copies import Copy, copies_elsewhere
 from conversations.models import Attachment, Conversation, Message
 from conversations.plain_text import Part, parts, visible_controls
 from conversations.recipients import label
+from conversations.timeline import NOT_SPAM, SPAM_EVENTS
 from inboxes.models import Inbox
 from organizations import scope
 from organizations.models import Event, User
@@ -42,6 +43,7 @@ EVENT_KINDS = (
     "conversation.status",
     "message.read",
     deliveries.UNDELIVERED,
+    *SPAM_EVENTS,
     *explaining.DETACHING,
 )
 _DEFERRED = ("html", "other_text", "search_vector", "references", "in_reply_to", "calendar", "outbound__content")
@@ -344,6 +346,9 @@ def _act(event: Event, people: dict[int, User]) -> Act:
     if event.kind == deliveries.UNDELIVERED:
         told = event.data
         return Act(event.at, explaining.undelivered(told["addresses"], told["state"], told["status"]), "mail-x")
+    if event.kind in SPAM_EVENTS:
+        said = _("%(actor)s took it back from the spam") if event.kind == NOT_SPAM else _("%(actor)s marked it as spam")
+        return Act(event.at, said % {"actor": actor}, "ban")
     if event.kind in explaining.DETACHING:
         return Act(event.at, explaining.detached(event.kind, actor, event.data["number"]), "split")
     return Act(

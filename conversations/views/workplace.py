@@ -91,11 +91,12 @@ class Row:
     notes: int
     assignee: str
     bounced: bool
+    spam: bool = False
     tags: tuple[str, ...] = ()
 
 
 class Workplace:
-    """One request's rail and list. Costs four queries: inboxes, counts, faults, rows."""
+    """One request's rail and list. Costs five queries: inboxes, counts, what is kept apart, faults, rows."""
 
     def __init__(self, request: HttpRequest, place: Place) -> None:
         self.request = request
@@ -155,6 +156,7 @@ class Workplace:
             else Inbox.objects.only("id", "organization_id", "name", "address").order_by("name", "id")
         )
         counts = lists.counts(self.request.user)  # type: ignore[arg-type]  # members only
+        held = lists.held(self.place.inbox_id)
         live = reverse("conversations:rail", args=[self.slug]) + self.place.query()
         return self.untold() | {
             "nav": {
@@ -162,7 +164,9 @@ class Workplace:
                 "settings_url": _settings_url(self.slug),
                 "live_url": live,
                 "inboxes": self._inbox_links(known, counts),
-                "lists": [self._list_link(each, counts) for each in LISTS.values() if self._is_shown(each, counts)],
+                "lists": [
+                    self._list_link(each, counts) for each in LISTS.values() if self._is_shown(each, counts, held)
+                ],
             }
         }
 
@@ -200,8 +204,9 @@ class Workplace:
             for inbox_id, label, icon, fault in every + each_inbox
         ]
 
-    def _is_shown(self, which: ConversationList, counts: Counts) -> bool:
-        return not which.rare or which == self.place.which or counts.of(which, self.place.inbox_id) > 0
+    def _is_shown(self, which: ConversationList, counts: Counts, held: frozenset[str]) -> bool:
+        holds = which.name in held or counts.of(which, self.place.inbox_id) > 0
+        return holds or not which.rare or which == self.place.which
 
     def _list_link(self, which: ConversationList, counts: Counts) -> dict[str, Any]:
         return {
@@ -224,18 +229,21 @@ class Workplace:
             at=conversation.unanswered_since
             if self.place.which.order_by == "unanswered_since" and unanswered
             else conversation.last_activity_at,
-            unread=unanswered and self.place.which != lists.UNANSWERED,
+            unread=unanswered and self.place.which != lists.UNANSWERED and not conversation.folder,
             current=current is not None and current.pk == conversation.pk,
             inbox=conversation.inbox.name if several and not self.place.inbox_id else "",
             attachments=conversation.has_attachments,
             notes=conversation.note_count,
             assignee=assignee.display_name if assignee else "",
             bounced=conversation.has_failed_delivery,
+            spam=conversation.folder == Conversation.Folder.SPAM,
             tags=self._marks(conversation),
         )
 
     def _marks(self, conversation: Conversation) -> tuple[str, ...]:
-        """The state in a word, in lists that hold several states."""
+        """The state in a word, in lists that hold several states; what is kept apart has none but that."""
+        if conversation.folder:
+            return (conversation.get_folder_display(),) if self.place.words else ()
         if self.place.which.name in (Status.WAITING, Status.DONE) and not self.place.words:
             return ()
         return (conversation.get_status_display(),) if conversation.status in (Status.WAITING, Status.DONE) else ()

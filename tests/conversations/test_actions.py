@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import Any
 
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from conversations.models import Conversation
+from inboxes.models import Inbox
 from organizations import scope
 from organizations.models import Event
 from tests.support import builders
@@ -146,3 +150,82 @@ def test_a_form_from_another_site_is_refused(lillestad: Town, conversation: Conv
     strict.force_login(lillestad.agent, backend="django.contrib.auth.backends.ModelBackend")
     assert strict.post(url(lillestad, "status", 1), {"status": "done"}).status_code == 403
     assert now(conversation).status == "unanswered"
+
+
+# --- spam ------------------------------------------------------------------------------------------------------------
+
+
+def test_spam_goes_on_to_the_next_of_the_list_and_offers_the_way_back(
+    agent: Client, lillestad: Town, conversation: Conversation
+) -> None:
+    with scope.organization(lillestad.organization):
+        builders.received(lillestad.inbox, "Nästa")
+    response = agent.post(url(lillestad, "spam", 1), {"list": "unanswered"})
+    assert response.headers["Location"] == url(lillestad, "conversation", 2) + "?list=unanswered"
+    assert now(conversation).folder == "spam"
+    page = agent.get(response.headers["Location"]).content.decode()
+    assert "#1 ligger nu i Skräppost." in page
+    assert f'data-undo="{url(lillestad, "not_spam", 1)}"' in page
+
+
+def test_the_way_back_from_a_row_leaves_the_page_where_it_is(
+    agent: Client, lillestad: Town, conversation: Conversation
+) -> None:
+    from_row: Any = {"HTTP_HX_REQUEST": "true"}
+    response = agent.post(url(lillestad, "spam", 1), **from_row)
+    toast = json.loads(response.headers["HX-Trigger"])["toast"]
+    assert (response.status_code, toast["undo"]) == (204, url(lillestad, "not_spam", 1))
+    assert agent.post(toast["undo"], **from_row).status_code == 204
+    assert now(conversation).folder == ""
+
+
+def test_several_can_be_called_spam_and_taken_back(agent: Client, lillestad: Town, conversation: Conversation) -> None:
+    agent.post(url(lillestad, "bulk"), {"act": "spam", "selected": ["1"]})
+    assert now(conversation).folder == "spam"
+    agent.post(url(lillestad, "bulk"), {"act": "not_spam", "selected": ["1"]})
+    assert now(conversation).folder == ""
+
+
+def test_spam_is_found_by_searching_and_says_where_it_is(
+    agent: Client, lillestad: Town, conversation: Conversation
+) -> None:
+    agent.post(url(lillestad, "spam", 1))
+    assert 'id="row-1"' not in agent.get(url(lillestad, "list", "activity")).content.decode()
+    found = agent.get(url(lillestad, "search"), {"q": "jobbet"}).content.decode()
+    assert 'id="row-1"' in found
+    assert re.search(r'class="badge[^"]*">\s*<span class="clip">Skräppost<', found)
+
+
+def test_the_rail_names_what_is_kept_apart_only_where_there_is_some(
+    agent: Client, lillestad: Town, conversation: Conversation
+) -> None:
+    def named() -> list[str]:
+        page = agent.get(url(lillestad, "dashboard")).content.decode()
+        return [name for name in ("Autosvar", "Studsar", "Skräppost") if f'class="rail-text">{name}<' in page]
+
+    assert named() == []
+    agent.post(url(lillestad, "spam", 1))
+    assert named() == ["Skräppost"]
+
+
+@pytest.mark.parametrize("name", ["autoreplies", "bounces", "spam"])
+def test_an_empty_list_of_what_is_kept_apart_says_what_would_be_there(
+    agent: Client, lillestad: Town, conversation: Conversation, name: str
+) -> None:
+    with scope.organization(lillestad.organization):
+        Inbox.objects.update(last_received_at=timezone.now())
+    title = {"autoreplies": "Inga autosvar", "bounces": "Inga studsar", "spam": "Ingen skräppost"}[name]
+    assert title in agent.get(url(lillestad, "list", name)).content.decode()
+
+
+def test_the_conversation_tells_who_called_it_spam_and_who_did_not(
+    agent: Client, lillestad: Town, conversation: Conversation
+) -> None:
+    agent.post(url(lillestad, "spam", 1))
+    page = agent.get(url(lillestad, "conversation", 1)).content.decode()
+    assert "Lillestad Agent markerade som skräppost" in page
+    assert "Inte skräppost" in page
+    agent.post(url(lillestad, "not_spam", 1))
+    assert (
+        "Lillestad Agent tog tillbaka från skräpposten" in agent.get(url(lillestad, "conversation", 1)).content.decode()
+    )

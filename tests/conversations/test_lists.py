@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from datetime import timedelta
 
 import pytest
@@ -10,8 +11,11 @@ from django.utils import timezone
 
 from conversations import lists, timeline
 from conversations.lists import LISTS, ConversationList, Position
-from conversations.models import Conversation
+from conversations.models import Conversation, Message
+from conversations.quiet import QUIET_CLASSES
+from forwarding.classifying import MailClass
 from organizations import scope
+from organizations.models import Event
 from tests.support import builders
 
 pytestmark = pytest.mark.django_db
@@ -186,3 +190,140 @@ def test_a_row_is_read_with_its_inbox_and_assignee_in_one_query(
         assert row.inbox.name == "Jobb"
         assert row.assignee is not None
         assert row.assignee.display_name == "Lillestad Admin"
+
+
+# --- what is kept apart ----------------------------------------------------------------------------------------------
+
+
+def quiet(town: builders.Town, mail_class: str, subject: str, *, conversation: Conversation | None = None) -> Message:
+    """A received mail that no person wrote."""
+    opened = conversation or timeline.new_conversation(
+        town.inbox, subject=subject, normal_subject="", contact=None, sender_label="", at=timezone.now()
+    )
+    message = Message(
+        kind=Message.Kind.INBOUND, mail_class=mail_class, subject=subject, text=subject, received_at=timezone.now(),
+        message_id=f"{subject}@example.org",
+    )  # fmt: skip
+    return timeline.receive(opened, message, from_person=False)
+
+
+def fresh(found: Conversation) -> Conversation:
+    return Conversation.objects.get(pk=found.pk)
+
+
+@pytest.mark.parametrize(
+    ("mail_class", "name"),
+    [("auto_reply", "autoreplies"), ("mdn", "autoreplies"), ("dsn", "bounces"), ("arf", "bounces")],
+)
+def test_what_no_person_wrote_is_in_a_list_of_its_own_and_in_no_other(
+    town: builders.Town, mail_class: str, name: str
+) -> None:
+    found = quiet(town, mail_class, "Frånvarande").conversation
+    assert names(found, town) == {name}
+    assert found.status == "done"
+
+
+def test_every_quiet_class_is_one_that_mail_is_classified_as() -> None:
+    assert {str(each) for each in MailClass} > QUIET_CLASSES
+
+
+def test_a_persons_mail_brings_an_automatic_reply_back_to_the_work(town: builders.Town) -> None:
+    found = quiet(town, "auto_reply", "Frånvarande").conversation
+    builders.received(town.inbox, "Frånvarande", conversation=found)
+    assert names(fresh(found), town) == {"unanswered", "unassigned", "activity"}
+
+
+def test_another_automatic_reply_leaves_it_where_it_is(town: builders.Town) -> None:
+    found = quiet(town, "auto_reply", "Frånvarande").conversation
+    quiet(town, "auto_reply", "Åter måndag", conversation=found)
+    assert names(fresh(found), town) == {"autoreplies"}
+
+
+def test_an_answer_brings_it_back_and_taking_the_answer_back_does_not(town: builders.Town) -> None:
+    found = quiet(town, "dsn", "Studs").conversation
+    before = timeline.state_of(found)
+    answer = Message(kind=Message.Kind.OUTBOUND, author=town.agent, text="Hej", received_at=timezone.now())
+    timeline.add_outbound(found, answer)
+    assert names(fresh(found), town) == {"mine", "activity"}
+    timeline.take_back(found, answer, before=before, after=timeline.state_of(fresh(found)))
+    assert names(fresh(found), town) == {"bounces"}
+
+
+@pytest.mark.parametrize("status", ["unanswered", "waiting"])
+def test_whoever_has_work_with_it_brings_it_back(town: builders.Town, status: str) -> None:
+    found = quiet(town, "dsn", "Studs").conversation
+    timeline.set_status(found, status, actor=town.agent)
+    assert names(fresh(found), town) == {status, "unassigned", "activity"}
+
+
+def test_spam_is_in_its_list_only_and_keeps_its_state(town: builders.Town) -> None:
+    found = conversation(town)
+    timeline.mark_spam(found, actor=town.agent)
+    assert names(fresh(found), town) == {"spam"}
+    timeline.unmark_spam(found, actor=town.agent)
+    assert names(fresh(found), town) == {"unanswered", "unassigned", "activity"}
+
+
+def test_a_bounce_that_was_called_spam_is_a_bounce_again(town: builders.Town) -> None:
+    found = quiet(town, "dsn", "Studs").conversation
+    timeline.mark_spam(found, actor=town.agent)
+    timeline.unmark_spam(found, actor=town.agent)
+    assert names(fresh(found), town) == {"bounces"}
+
+
+def test_marking_and_taking_back_stand_in_the_log_once_each(town: builders.Town) -> None:
+    found = conversation(town)
+    for _twice in range(2):
+        timeline.mark_spam(found, actor=town.agent)
+    for _twice in range(2):
+        timeline.unmark_spam(found, actor=town.agent)
+    events = Event.objects.filter(subject_type="conversation", subject_id=found.pk).order_by("pk")
+    assert [(event.kind, event.actor) for event in events] == [
+        ("conversation.spam", town.agent),
+        ("conversation.not_spam", town.agent),
+    ]
+
+
+def test_mail_to_spam_reopens_nothing(town: builders.Town) -> None:
+    found = conversation(town)
+    timeline.set_status(found, "done", actor=town.agent)
+    timeline.mark_spam(found, actor=town.agent)
+    builders.received(town.inbox, "Fråga", "Vinn en resa", conversation=found)
+    now = fresh(found)
+    assert (now.folder, now.status, now.unanswered_since, now.message_count) == ("spam", "done", None, 2)
+    assert "Vinn" not in now.snippet
+
+
+def test_who_wrote_to_what_was_no_spam_after_all_has_no_answer(town: builders.Town) -> None:
+    found = conversation(town)
+    timeline.set_status(found, "done", actor=town.agent)
+    timeline.mark_spam(found, actor=town.agent)
+    late = builders.received(town.inbox, "Fråga", "Hallå?", conversation=found)
+    timeline.unmark_spam(found, actor=town.agent)
+    now = fresh(found)
+    assert (now.folder, now.status, now.unanswered_since) == ("", "unanswered", late.received_at)
+
+
+def test_what_is_kept_apart_is_not_counted(town: builders.Town) -> None:
+    timeline.mark_spam(conversation(town), actor=town.agent)
+    assert lists.counts(town.agent).by_inbox == {}
+
+
+def test_which_lists_hold_something_is_one_query_whatever_they_hold(
+    town: builders.Town, django_assert_num_queries: Callable[[int], AbstractContextManager[object]]
+) -> None:
+    other = builders.create_inbox("info@lillestad.se", "Info", actor=town.admin)
+    assert lists.held() == frozenset()
+    for number in range(3):
+        quiet(town, "dsn", f"Studs {number}")
+    timeline.mark_spam(conversation(town), actor=town.agent)
+    with django_assert_num_queries(1):
+        assert lists.held() == {"bounces", "spam"}
+    assert lists.held(town.inbox.pk) == {"bounces", "spam"}
+    assert lists.held(other.pk) == frozenset()
+
+
+def test_the_next_of_what_is_kept_apart_is_kept_apart_too(town: builders.Town) -> None:
+    first, second, _ordinary = quiet(town, "dsn", "Ett"), quiet(town, "dsn", "Två"), conversation(town)
+    assert lists.following(lists.BOUNCES, town.agent, second.conversation, None) == first.conversation
+    assert lists.following(lists.BOUNCES, town.agent, first.conversation, None) is None

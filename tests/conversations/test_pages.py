@@ -136,7 +136,7 @@ def test_the_number_of_queries_does_not_grow_with_the_rows(
     agent: Client, lillestad: Town, django_assert_max_num_queries: Any
 ) -> None:
     receive(lillestad)
-    with django_assert_max_num_queries(16) as few:
+    with django_assert_max_num_queries(17) as few:
         agent.get(url(lillestad, "list", "activity"))
     for _number in range(20):
         receive(lillestad)

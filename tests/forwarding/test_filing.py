@@ -12,7 +12,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from conversations import explaining
+from conversations import explaining, timeline
 from conversations.models import Contact, Conversation, Message
 from forwarding import queue
 from forwarding.models import Delivery
@@ -224,9 +224,26 @@ def test_an_automatic_reply_never_reopens(post: Pipeline, lillestad: Town) -> No
     assert conversation.snippet.startswith("Hej, jag undrar")
 
 
-def test_an_automatic_reply_to_nothing_is_kept_as_done(post: Pipeline, lillestad: Town) -> None:
-    post.receive(mail("Autosvar: Semester", Auto_Submitted="auto-replied"), lillestad.inbox)
-    assert [(c.status, c.message_count) for c in conversations(lillestad)] == [("done", 1)]
+def test_an_automatic_reply_to_nothing_is_kept_apart_until_its_person_writes(post: Pipeline, lillestad: Town) -> None:
+    confirming(lillestad)
+    raw = mail("Autosvar: Semester", message_id="away@example.org", Auto_Submitted="auto-replied")
+    post.receive(raw, lillestad.inbox)
+    assert [(c.folder, c.status, c.message_count) for c in conversations(lillestad)] == [("autoreplies", "done", 1)]
+    post.receive(mail("Sv: Semester", In_Reply_To="<away@example.org>"), lillestad.inbox)
+    assert [(c.folder, c.status, c.message_count) for c in conversations(lillestad)] == [("", "unanswered", 2)]
+    assert confirmations(lillestad) == 0
+
+
+def test_mail_to_spam_is_filed_there_quietly_and_gets_no_automatic_answer(post: Pipeline, lillestad: Town) -> None:
+    post.receive(mail("Vinn en resa", message_id="a@example.org"), lillestad.inbox)
+    [spam] = conversations(lillestad)
+    with scope.organization(lillestad.organization):
+        timeline.mark_spam(spam, actor=lillestad.agent)
+        Conversation.objects.update(status="done", unanswered_since=None)
+    confirming(lillestad)
+    post.receive(mail("Vinn en resa", message_id="b@example.org", In_Reply_To="<a@example.org>"), lillestad.inbox)
+    assert [(c.folder, c.status, c.message_count) for c in conversations(lillestad)] == [("spam", "done", 2)]
+    assert (states(lillestad.inbox), confirmations(lillestad)) == (["filed", "filed"], 0)
 
 
 def test_mail_of_a_machine_is_a_conversation_like_any_other(post: Pipeline, lillestad: Town) -> None:

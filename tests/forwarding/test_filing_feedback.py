@@ -191,6 +191,7 @@ def test_backscatter_is_shown_without_contact_and_disturbs_nobody(post: Pipeline
     assert delivery.message is not None
     conversation = delivery.message.conversation
     assert (delivery.message.mail_class, conversation.status, conversation.contact) == ("dsn", "done", None)
+    assert conversation.folder == "bounces"
 
 
 def test_a_report_about_a_mail_that_is_gone_is_accounted_for(post: Pipeline, lillestad: Town, sent: Message) -> None:
@@ -232,6 +233,7 @@ def test_a_receipt_for_what_we_did_not_send_is_shown_quietly(post: Pipeline, lil
     delivery = post.receive(receipt(b"Message-ID: <x@outlook.example>\r\n\r\n"), lillestad.inbox, mail_from="")
     assert delivery.message is not None
     assert (delivery.message.mail_class, delivery.message.conversation.status) == ("mdn", "done")
+    assert delivery.message.conversation.folder == "autoreplies"
 
 
 def test_after_a_complaint_nothing_automatic_goes_to_the_address(

@@ -74,6 +74,8 @@ MEMBERS = {
     "conversations:messages",
     "conversations:assign",
     "conversations:status",
+    "conversations:spam",
+    "conversations:not_spam",
     "conversations:address_works",
     "conversations:compose",
     "conversations:draft",

@@ -13,6 +13,7 @@ from typing import Any
 from django import template
 from django.forms import BoundField, CheckboxInput, CheckboxSelectMultiple, RadioSelect, Select, Textarea
 from django.http import HttpRequest
+from django.template.defaultfilters import stringfilter
 from django.template.loader import render_to_string
 from django.utils.functional import Promise
 from django.utils.html import format_html, format_html_join
@@ -20,6 +21,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext, pgettext
 from lucide.templatetags.lucide import lucide
 
+from conversations.plain_text import visible_controls
 from kundomail import moments, navigation
 
 register = template.Library()
@@ -67,6 +69,13 @@ def _icon(name: str, size: int, label: str) -> SafeString:
     names: dict[str, str] = {"role": "img", "aria_label": label} if label else {"aria_hidden": "true"}
     drawing = lucide(name, size=size, stroke_width="1.75", **{"class": "icon"}, **names)
     return mark_safe(drawing)  # noqa: S308 - lucide escapes the attributes it writes
+
+
+@register.filter
+@stringfilter
+def visible(text: str) -> str:
+    """What somebody outside wrote, a name, a subject, an address, with marks for characters that turn text around."""
+    return visible_controls(text)
 
 
 @register.simple_tag

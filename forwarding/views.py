@@ -13,10 +13,11 @@ from django.db.models.functions import Substr
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.utils.text import get_valid_filename
+from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST, require_safe
 
+from conversations.files import download_name
 from conversations.models import Message
 from forwarding import ledger as accounts
 from forwarding import ledger_words, reconciling
@@ -40,10 +41,8 @@ def original(request: MemberRequest, organization_slug: str, pk: int) -> HttpRes
     message, raw = _received(pk, copy=request.GET.get("copy", ""))
     record("message.downloaded", message, actor=request.user)
     response = HttpResponse(raw, content_type="message/rfc822")
-    name = get_valid_filename(message.subject[:FILE_NAME_CHARACTERS] or "mail")
-    response.headers["Content-Disposition"] = (
-        f'attachment; filename="{name.encode("ascii", "ignore").decode() or "mail"}.eml"'
-    )
+    name = download_name(message.subject[:FILE_NAME_CHARACTERS] or "mail")
+    response.headers["Content-Disposition"] = content_disposition_header(True, f"{name}.eml") or ""
     response.headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
     return response
 

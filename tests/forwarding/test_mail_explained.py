@@ -178,7 +178,29 @@ def test_the_original_is_downloaded_as_it_came(post: Pipeline, lillestad: Town, 
     response = reader(lillestad).get(mail_url("original", lillestad, message))
     assert response.content == raw
     assert response.headers["Content-Type"] == "message/rfc822"
-    assert response.headers["Content-Disposition"].endswith('.eml"')
+    assert response.headers["Content-Disposition"].rstrip('"').endswith(".eml")
+
+
+@pytest.mark.parametrize(
+    ("subject", "name"),
+    [
+        ("Fråga om jobbet", "filename*=utf-8''Fr%C3%A5ga%20om%20jobbet.eml"),
+        ("👍", "filename*=utf-8''%F0%9F%91%8D.eml"),
+        ("???", 'filename="___.eml"'),
+        ("..", 'filename="attachment.eml"'),
+        ("", 'filename="mail.eml"'),
+        ("x\u202egpj.exe", 'filename="x_gpj.exe.eml"'),
+        ("x" * 500, f'filename="{"x" * 60}.eml"'),
+    ],
+)
+def test_the_original_has_a_file_name_whatever_the_subject(
+    post: Pipeline, lillestad: Town, subject: str, name: str
+) -> None:
+    post.receive(mail(), lillestad.inbox)
+    changed(lillestad, subject=subject)
+    [message] = messages(lillestad.inbox)
+    response = reader(lillestad).get(mail_url("original", lillestad, message))
+    assert (response.status_code, response.headers.get("Content-Disposition")) == (200, f"attachment; {name}")
 
 
 @pytest.mark.parametrize(

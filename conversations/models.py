@@ -200,6 +200,7 @@ class Message(TenantModel):
                 condition=Q(submission_key__isnull=False),
                 name="one_message_per_submission",
             ),
+            models.CheckConstraint(condition=~Q(kind="note") | Q(outbound=None), name="note_has_no_mail"),
         ]
         indexes: ClassVar = [
             models.Index(fields=["organization", "conversation", "received_at", "id"], name="message_order"),

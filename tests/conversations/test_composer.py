@@ -6,11 +6,12 @@ import re
 import uuid
 from collections.abc import Iterator
 from datetime import timedelta
+from email import message_from_bytes, policy
 from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.urls import reverse
 from django.utils import timezone, translation
 
@@ -175,6 +176,15 @@ def test_a_hidden_copy_is_sent_and_shown_to_nobody(conversation, town) -> None:
     assert OutboundRecipient.objects.filter(mail=message.outbound, address="david@example.org").exists()
     assert b"david" not in bytes(message.outbound.content)
     assert message.bcc == [DAVID]
+
+
+def test_to_and_cc_are_in_the_mail_as_they_were_chosen(conversation, town) -> None:
+    mail = message_from_bytes(
+        bytes(send(conversation, town, to=[BARRY, CECILIA], cc=[DAVID]).outbound.content), policy=policy.default
+    )
+    assert mail["To"] == "Barry Berg <barry@example.org>, Cecilia <cecilia@example.org>"
+    assert mail["Cc"] == "david@example.org"
+    assert mail["Bcc"] is None
 
 
 # --- What it says -------------------------------------------------------------------------------------------------
@@ -405,6 +415,37 @@ def test_a_note_has_no_way_out(conversation, town) -> None:
     note = timeline.add_note(conversation, author=town.agent, text="Ring Barry")
     assert note.outbound_id is None
     assert not OutboundMail.objects.exists()
+
+
+def test_the_database_gives_no_note_a_mail(conversation, town) -> None:
+    note = timeline.add_note(conversation, author=town.agent, text="Ring Barry")
+    mail = send(conversation, town).outbound
+    Message.objects.filter(outbound=mail).update(outbound=None)
+    with pytest.raises(IntegrityError, match="note_has_no_mail"), transaction.atomic():
+        Message.objects.filter(pk=note.pk).update(outbound=mail)
+    note.pk, note.outbound = None, mail
+    with pytest.raises(IntegrityError, match="note_has_no_mail"), transaction.atomic():
+        note.save(force_insert=True)
+
+
+@pytest.mark.parametrize("answered", ["är jobbet ledigt?", "Jobbet är ledigt."])
+@pytest.mark.parametrize("action", ["reply", "reply_all", "forward"])
+def test_the_words_of_a_note_are_in_no_mail(conversation, town, action, answered) -> None:
+    """Neither where the customer's mail is answered nor where only ours is there to follow."""
+    timeline.add_note(conversation, author=town.agent, text="Sekretess: ring Gun-Britt")
+    send(conversation, town)
+    timeline.add_note(conversation, author=town.agent, text="Sekretess: ring Gun-Britt")
+    if answered.startswith("J"):
+        Message.objects.filter(kind="inbound").delete()
+    filled = composer.prefill(conversation, action, town.agent)
+    assert answered in filled.quoted
+    message = send(conversation, town, text="Se nedan.", action=action, attachments=filled.attachments)
+    mail = on_the_wire(message)
+    assert answered in mail.text
+    octets = bytes(message.outbound.content)
+    for words in (mail.text, mail.html, octets.decode(), message.text, message.subject):
+        assert "Sekretess" not in words
+        assert "Gun-Britt" not in words
 
 
 # --- Pictures in the text -------------------------------------------------------------------------------------------

@@ -153,6 +153,15 @@ def test_an_answer_goes_to_the_outbox_and_into_the_conversation(
     assert drafts(lillestad) == {}
 
 
+def test_a_comment_is_not_taken_for_an_answer(agent: Client, lillestad: Town, conversation: Conversation) -> None:
+    response = agent.post(url(lillestad, "reply", 1), form(conversation, mode="note"))
+    assert response.status_code == 422
+    assert sent(lillestad) == []
+    with scope.organization(lillestad.organization):
+        assert not OutboundMail.objects.exists()
+        assert Message.objects.count() == 1
+
+
 def test_the_page_after_sending_offers_to_take_the_mail_back(
     agent: Client, lillestad: Town, conversation: Conversation
 ) -> None:

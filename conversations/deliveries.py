@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
+from django.db.models import F
 from django.dispatch import receiver
 from django.utils import timezone
 
@@ -28,15 +29,20 @@ UNDELIVERED = "message.undelivered"
 
 @receiver(delivery_changed, sender=OutboundRecipient, dispatch_uid="conversations.deliveries")
 def follow(*, changes: Sequence[DeliveryChange], **rest: Any) -> None:
-    """A mail that will never arrive reopens its conversation: the customer has no answer. Other news is only shown."""
+    """A mail that will never arrive reopens its conversation: the customer has no answer. Other news is only shown.
+
+    An automatic mail is no answer: what becomes of it says something of the address at most.
+    """
     failed: dict[int | None, list[DeliveryChange]] = defaultdict(list)
     for change in changes:
         if change.hard:
             failed[change.mail_id].append(change)
     sent = Message.objects.select_related("conversation").filter(outbound__in={change.mail_id for change in changes})
-    for message in sent.only("outbound", "author", "conversation"):
+    for message in sent.annotate(is_automatic=F("outbound__automatic")).only("outbound", "author", "conversation"):
         conversation = message.conversation
-        if failed[message.outbound_id]:
+        if message.is_automatic:
+            live.announce(conversation, "delivery")
+        elif failed[message.outbound_id]:
             _never_arrives(message, failed[message.outbound_id])
         elif conversation.has_failed_delivery and not missing(conversation):
             timeline.mark_delivery(conversation, failed=False, reopen=False)

@@ -10,7 +10,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from conversations import composer, timeline
+from conversations.confirmations import confirm
 from conversations.models import Contact, Conversation, Message
+from inboxes.models import Inbox
 from organizations import scope
 from tests.support import builders
 from tests.support.relay import fake_relay
@@ -171,3 +173,15 @@ def test_a_colleague_can_say_that_the_address_works(town, answered, client) -> N
     assert marks(town, answered) == (False, False)  # the same report again is no news
     answer_again(town, answered, "barry@example.org", {"rcpt": b"550 5.1.1 no"})
     assert marks(town, answered) == (True, True)
+
+
+def test_a_confirmation_that_comes_back_marks_the_contact_and_disturbs_nobody(town) -> None:
+    with scope.organization(town.organization):
+        Inbox.objects.filter(pk=town.inbox.pk).update(confirmation="Tack, vi svarar snart.")
+        received = Message.objects.select_related("conversation", "inbox").get(pk=builders.received(town.inbox).pk)
+        confirmation = confirm(received, obstacle="", names_inbox=True)
+        timeline.set_status(received.conversation, "done", actor=town.agent)
+    assert confirmation is not None
+    bounce(town, confirmation)
+    assert conversation_of(town, confirmation).status == "done"
+    assert marks(town, confirmation) == (False, True)

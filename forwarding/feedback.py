@@ -67,7 +67,7 @@ def _bounced(letter: Incoming, bounce: Bounce) -> tuple[str, Message | None] | N
         letter.delivery.organization_id,
         mail_id=mail_id,
         recipient_id=token.recipient_id if token else None,
-        address=bounce.original_recipient or bounce.recipient,
+        address=_recipient(letter, mail_id, bounce.original_recipient, bounce.recipient),
         action=bounce.action,
         status=bounce.status,
         diagnostic=bounce.diagnostic,
@@ -82,7 +82,7 @@ def _receipt(letter: Incoming) -> Outcome | None:
     if disposition is None or sent is None:
         return None
     if disposition.kind == DISPLAYED:
-        reader = _recipient(letter, sent, disposition.recipient)
+        reader = _recipient(letter, sent.outbound_id, disposition.recipient)
         record("message.read", sent.conversation, message=sent.pk, by=reader)
         live.announce(sent.conversation, "delivery")
     return Outcome(Delivery.State.FEEDBACK, sent, disposition.kind)
@@ -94,7 +94,7 @@ def _complaint(letter: Incoming) -> Outcome | None:
     sent = _reported(letter, complaint.original_message_id if complaint else "")
     if complaint is None or sent is None:
         return None
-    named = [_recipient(letter, sent, address) for address in complaint.recipients or ("",)]
+    named = [_recipient(letter, sent.outbound_id, address) for address in complaint.recipients or ("",)]
     addresses = [address for address in named if address]
     if complaint.kind != "not-spam":
         Contact.objects.filter(address__in=addresses, complained_at=None).update(complained_at=timezone.now())
@@ -141,13 +141,16 @@ def _reported(letter: Incoming, original_message_id: str, original_loop: str = "
     return sent.filter(pk=pk).first() if pk else None
 
 
-def _recipient(letter: Incoming, sent: Message, named: str) -> str:
-    """Which recipient of the sent mail a report speaks of: the one of its return path, the one it names, the only one."""
+def _recipient(letter: Incoming, mail_id: int | None, *named: str) -> str:
+    """Which recipient of the sent mail a report speaks of: the one of its return path, one it names, the only one.
+
+    An only recipient may go by another name there: where the mail was forwarded to, or a redacted one.
+    """
     token = return_path(letter.delivery)
-    recipients = OutboundRecipient.objects.filter(mail=sent.outbound_id)
+    recipients = OutboundRecipient.objects.filter(mail=mail_id)
     by_pk = {recipient.pk: recipient.address.lower() for recipient in recipients}
     if token and token.recipient_id in by_pk:
         return by_pk[token.recipient_id]
-    if named.lower() in by_pk.values():
-        return named.lower()
-    return next(iter(by_pk.values())) if len(by_pk) == 1 else ""
+    known = [address.lower() for address in named if address.lower() in by_pk.values()]
+    only = list(by_pk.values()) if len(by_pk) == 1 else []
+    return next(iter([*known, *only]), "")

@@ -108,6 +108,30 @@ def test_a_bounce_to_the_inbox_is_known_by_what_we_signed_in_the_original(
     assert last(lillestad).message_id == sent.pk
 
 
+def test_a_bounce_to_the_inbox_that_names_where_the_only_recipient_forwards_to_is_about_that_recipient(
+    post: Pipeline, lillestad: Town, sent: Message
+) -> None:
+    raw = octets_of(sent)
+    original = f"Message-ID: {field_of(raw, 'Message-ID')}\r\nFrom: jobb@lillestad.se\r\nTo: {BARRY}\r\n\r\n".encode()
+    post.receive(bounce(original, recipient="bberg@private.example"), lillestad.inbox, mail_from="")
+    assert (last(lillestad).state, recipient_state(lillestad)) == ("feedback", "bounced")
+    [conversation] = conversations(lillestad)
+    assert (conversation.status, conversation.has_failed_delivery) == ("unanswered", True)
+
+
+def test_a_bounce_to_the_inbox_that_names_nobody_of_several_recipients_blames_none_of_them(
+    post: Pipeline, lillestad: Town, sent: Message
+) -> None:
+    raw = octets_of(sent)
+    with scope.organization(lillestad.organization):
+        recipient = OutboundRecipient.objects.get()
+        OutboundRecipient.objects.create(mail_id=recipient.mail_id, address="anna@example.org", state="sent")
+    original = f"Message-ID: {field_of(raw, 'Message-ID')}\r\nFrom: jobb@lillestad.se\r\nTo: {BARRY}\r\n\r\n".encode()
+    post.receive(bounce(original, recipient="bberg@private.example"), lillestad.inbox, mail_from="")
+    with scope.organization(lillestad.organization):
+        assert set(OutboundRecipient.objects.values_list("state", flat=True)) == {"sent"}
+
+
 def test_a_delay_changes_no_state_of_the_conversation(post: Pipeline, lillestad: Town, sent: Message) -> None:
     finish(lillestad)
     post.send(bounce(octets_of(sent), action="delayed", status="4.4.1"), return_path(sent), mail_from="")

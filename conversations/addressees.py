@@ -11,6 +11,7 @@ from email_validator import EmailNotValidError, validate_email
 from conversations.models import Conversation, Message
 from conversations.quiet import QUIET_CLASSES
 from inboxes.models import Inbox
+from whitelabel.organizational_domains import domain_of, of_one_company
 
 Person = dict[str, str]
 """{name, address}"""
@@ -45,12 +46,16 @@ def answered_message(conversation: Conversation) -> Message | None:
 
 
 def addressees_of(message: Message | None, action: str, own: frozenset[str]) -> Addressees:
-    """Who is written to. `action`: reply, reply_all or forward; `own` are the inbox's addresses, in lower case. Pure."""
+    """Who is written to. `action`: reply, reply_all or forward; `own` are the inbox's addresses, in lower case. Pure.
+
+    The address by which the mail came is ours too, such as one that is forwarded into the inbox.
+    """
     if message is None or action == "forward":
         return Addressees()
     if message.kind == Message.Kind.OUTBOUND:
         # We wrote last: the next mail goes to the same people.
         return Addressees(to=tuple(message.to), cc=tuple(message.cc) if action == "reply_all" else ())
+    own = own | _way(message, own)
     to = _without(own, _reply_target(message, own))
     if action == "reply":
         return Addressees(to=to)
@@ -100,6 +105,12 @@ def _problem(address: str) -> str:
             "“%(address)s” has letters before the @ that mail servers cannot handle yet. Ask for another address."
         ) % {"address": shown}
     return _("“%(address)s” is not an email address. Correct it or take it away.") % {"address": shown}
+
+
+def _way(message: Message, own: frozenset[str]) -> frozenset[str]:
+    """The address a mail was sent to. Anybody can forge the trace, so it counts only within the inbox's organization."""
+    ours = any(of_one_company(domain_of(message.addressed_to), domain_of(address)) for address in own)
+    return frozenset({message.addressed_to.lower()}) if message.addressed_to and ours else frozenset()
 
 
 def _reply_target(message: Message, own: frozenset[str]) -> list[Person]:

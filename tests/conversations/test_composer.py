@@ -110,6 +110,31 @@ def test_a_reply_to_that_is_our_own_address_is_not_followed(conversation, town) 
     assert composer.prefill(conversation, "reply", town.agent).to == (BARRY,)
 
 
+@pytest.mark.parametrize(
+    ("way", "expected"),
+    [
+        ("ansokan@lillestad.se", ("barry@example.org", "anna@lillestad.se")),  # forwarded into the inbox
+        ("", ("barry@example.org", "ansokan@lillestad.se", "anna@lillestad.se")),  # nothing says how it came here
+        # A trace can be forged, or be of a forwarding before ours: no stranger is dropped for it.
+        ("barry@example.org", ("barry@example.org", "ansokan@lillestad.se", "anna@lillestad.se")),
+    ],
+)
+def test_the_address_by_which_a_mail_came_is_ours_and_is_not_written_to(conversation, town, way, expected) -> None:
+    to = [{"name": "", "address": "Ansokan@lillestad.se"}, {"name": "", "address": "anna@lillestad.se"}]
+    Message.objects.update(to=to, addressed_to=way)
+    filled = composer.prefill(conversation, "reply_all", town.agent)
+    assert tuple(person["address"].lower() for person in filled.to) == expected
+    assert filled.cc == ()
+
+
+def test_an_answer_asked_for_at_the_address_by_which_the_mail_came_goes_to_its_sender(conversation, town) -> None:
+    Message.objects.update(
+        addressed_to="ansokan@lillestad.se", reply_to=[{"name": "", "address": "ansokan@lillestad.se"}]
+    )
+    filled = composer.prefill(conversation, "reply", town.agent)
+    assert [person["address"] for person in filled.to] == ["barry@example.org"]
+
+
 def test_reply_all_drops_nobody_and_adds_nobody(conversation, town) -> None:
     ours = {"name": "", "address": "JOBB@lillestad.se"}
     service = {"name": "", "address": town.inbox.service_address}

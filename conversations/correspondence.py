@@ -91,11 +91,14 @@ def thread_index(guid: bytes, started: datetime, at: datetime, *, salt: int) -> 
 
 
 def _references(earlier: Sequence[str], anchor: str, parent_id: str) -> tuple[str, ...]:
-    """The parent last, as RFC 5322 section 3.6.4 asks; the anchor before it, unless it is there already."""
+    """The parent last, as RFC 5322 section 3.6.4 asks, and the anchor just before it, unless it comes first of all.
+
+    Programs shorten a long list, ours too (mime_headers.message_ids): what is at its beginning or end stays.
+    """
     local_part = anchor.partition("@")[0]
     ids = [i for i in earlier if i != parent_id]
-    if not any(local_part in i for i in ids):
-        ids.append(anchor)
+    if not ids or local_part not in ids[0]:
+        ids = [*(i for i in ids if local_part not in i), anchor]
     return tuple(_bracketed(i) for i in [*ids, parent_id] if i)
 
 

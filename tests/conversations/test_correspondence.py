@@ -150,6 +150,30 @@ def test_the_anchor_is_there_once_however_long_the_correspondence() -> None:
     assert len(anchors) == 1
 
 
+@pytest.mark.django_db
+def test_the_anchor_is_on_the_wire_however_long_the_correspondence() -> None:
+    town = builders.town()
+    with scope.organization(town.organization):
+        received = builders.received(town.inbox, message_id="parent@example.org")
+        token = tokens.MessageIdToken(town.organization.pk, received.conversation_id)
+        anchor = f"{tokens.sign_message_id(keys.token_keys(), token)}@mail.kundo.se"
+        earlier = ["root@example.org", anchor, *(f"m{number}@example.org" for number in range(58))]
+        Message.objects.filter(pk=received.pk).update(references=earlier)
+    answer(town, "Vårt svar.")
+    with scope.organization(town.organization):
+        octets = bytes(Message.objects.get(kind="outbound").outbound.content)
+    found = str(message_from_bytes(octets, policy=policy.default)["References"]).split()
+    assert found[0] == "<root@example.org>"
+    assert found[-2:] == [f"<{anchor}>", "<parent@example.org>"]
+    assert found[1:-2] == [f"<m{number}@example.org>" for number in range(58 - len(found[1:-2]), 58)]
+
+
+def test_the_anchor_that_began_the_correspondence_stays_first() -> None:
+    begun = tuple(reference.strip("<>") for reference in headers().references)
+    found = headers(Parent("b@example.org", (*begun, "a@example.org")))
+    assert found.references == (f"<{begun[0]}>", "<a@example.org>", "<b@example.org>")
+
+
 def test_an_id_we_made_up_is_not_told_to_others() -> None:
     found = headers(Parent("0123abcd@no-id.mail.kundo.se"))
     assert found.in_reply_to == ""

@@ -229,6 +229,7 @@ def _send(draft: _Draft, submission_key: UUID, then: Then, not_before: datetime 
         in_reply_to=[thread.in_reply_to.strip("<>")] if thread.in_reply_to else [],
         references=[reference.strip("<>") for reference in thread.references],
         thread_index=thread.guid,
+        conversation_index=thread.thread_index,
         thread_topic=thread.thread_topic[:1000],
         outbound=mail,
         submission_key=submission_key,
@@ -289,13 +290,13 @@ def thread_of(
         sending_domain=who.return_path_domain,
         subject=subject,
         parent=_parent(answered) if answered else None,
-        started=conversation.created_at,
         at=at,
     )
 
 
 def _parent(message: Message) -> Parent:
-    return Parent(message.message_id, tuple(message.references), message.thread_index, message.thread_topic)
+    index = bytes(message.conversation_index)
+    return Parent(message.message_id, tuple(message.references), message.thread_index, message.thread_topic, index)
 
 
 def _assembled(draft: _Draft) -> tuple[str, list[list[int | str]]]:

@@ -7,24 +7,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from conversations import thread_index
 from conversations.subjects import topic
 from whitelabel import tokens
 
 NO_ID_MARK = "@no-id."
 """Ids we made up for mail that came without one: nobody else knows them."""
 
-_FILETIME_EPOCH_SECONDS = 11_644_473_600  # 1601-01-01 to 1970-01-01
-_FILETIME_TICKS = 10_000_000  # a second
-
 
 @dataclass(frozen=True)
 class Parent:
-    """What is needed of the mail that is answered; ids without angle brackets, `thread_index` the GUID in hex."""
+    """What is needed of the mail that is answered; ids without angle brackets.
+
+    `thread_index` is the header's octets, `guid` the GUID in it in 32 hexadecimal digits, which may be known alone.
+    """
 
     message_id: str = ""
     references: tuple[str, ...] = ()
-    thread_index: str = ""
+    guid: str = ""
     thread_topic: str = ""
+    thread_index: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,6 @@ def thread_headers(
     sending_domain: str,
     subject: str,
     parent: Parent | None,
-    started: datetime,
     at: datetime,
 ) -> ThreadHeaders:
     """The thread headers of one mail. Without a parent (a new or forwarded mail) only our own anchor is referred to.
@@ -67,27 +68,24 @@ def thread_headers(
     anchor = tokens.sign_message_id(keys, tokens.MessageIdToken(organization_id, conversation_id))
     parent_id = parent.message_id if parent and NO_ID_MARK not in parent.message_id else ""
     earlier = [i for i in (parent.references if parent else ()) if NO_ID_MARK not in i]
-    guid = (parent.thread_index if parent else "") or hashlib.sha256(anchor.encode()).hexdigest()[:32]
+    index = _thread_index(parent or Parent(), hashlib.sha256(anchor.encode()).hexdigest()[:32], at, salt=message_id)
     return ThreadHeaders(
         message_id=f"<{own}@{sending_domain}>",
         in_reply_to=_bracketed(parent_id),
         references=_references(earlier, f"{anchor}@{sending_domain}", parent_id),
         thread_topic=(parent.thread_topic if parent else "") or topic(subject),
-        thread_index=thread_index(bytes.fromhex(guid), started, at, salt=message_id),
-        guid=guid,
+        thread_index=index,
+        guid=thread_index.guid(index),
         marker=tokens.sign_marker(keys, tokens.MarkerToken(organization_id, conversation_id, message_id)),
         loop=tokens.sign_loop(keys, tokens.LoopToken(organization_id, message_id)),
     )
 
 
-def thread_index(guid: bytes, started: datetime, at: datetime, *, salt: int) -> bytes:
-    """Outlook's Thread-Index ([MS-OXOMSG] 2.2.1.3): 22 octets with the conversation's GUID and one block for this mail."""
-    begin, now = _filetime(started), max(_filetime(at), _filetime(started))
-    header = b"\x01" + begin.to_bytes(8, "big")[1:6] + guid
-    elapsed = now - begin
-    long_ago = elapsed >> 49 > 0
-    block = (elapsed >> 23 if long_ago else elapsed >> 18) & 0x7FFFFFFF
-    return header + ((long_ago << 31) | block).to_bytes(4, "big") + bytes([salt & 0xFF])
+def _thread_index(parent: Parent, own_guid: str, at: datetime, *, salt: int) -> bytes:
+    """The parent's with one block more; a fresh one where the parent has none, or none that is whole."""
+    if thread_index.is_whole(parent.thread_index):
+        return thread_index.extended(parent.thread_index, at, salt=salt)
+    return thread_index.begun(parent.guid if len(parent.guid) == len(own_guid) else own_guid, at)
 
 
 def _references(earlier: Sequence[str], anchor: str, parent_id: str) -> tuple[str, ...]:
@@ -104,7 +102,3 @@ def _references(earlier: Sequence[str], anchor: str, parent_id: str) -> tuple[st
 
 def _bracketed(message_id: str) -> str:
     return f"<{message_id.strip('<>')}>" if message_id else ""
-
-
-def _filetime(at: datetime) -> int:
-    return int((at.timestamp() + _FILETIME_EPOCH_SECONDS) * _FILETIME_TICKS)

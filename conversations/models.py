@@ -158,6 +158,7 @@ class Message(TenantModel):
     in_reply_to = ArrayField(models.CharField(max_length=998), default=list)
     references = ArrayField(models.CharField(max_length=998), default=list)
     thread_index = models.CharField(max_length=32, blank=True, help_text="GUID of Outlook's Thread-Index, hex")
+    conversation_index = models.BinaryField(default=b"", db_default=b"", help_text="octets of Outlook's Thread-Index")
     thread_topic = models.CharField(max_length=1000, blank=True)
     thread_root = models.CharField(max_length=998, blank=True, help_text="the first id of References or In-Reply-To")
     content_hash = models.CharField(max_length=64, blank=True)

@@ -8,12 +8,11 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import Any
 
+from conversations import thread_index
 from conversations.models import Attachment, Blob, Message
 from forwarding.incoming import Incoming
 from forwarding.reading import Address, CalendarEvent, ReadMail
 from forwarding.reading.mail import Attachment as MailAttachment
-
-THREAD_INDEX_GUID = slice(6, 22)  # octets of Outlook's Thread-Index that stay equal within a conversation
 
 
 def message_of(letter: Incoming, identifier: str) -> Message:
@@ -39,7 +38,8 @@ def message_of(letter: Incoming, identifier: str) -> Message:
         in_reply_to=[value[:998] for value in mail.in_reply_to],
         references=[value[:998] for value in mail.references],
         thread_root=first[0][:998] if first else "",
-        thread_index=mail.thread_index[THREAD_INDEX_GUID].hex(),
+        thread_index=thread_index.guid(mail.thread_index),
+        conversation_index=mail.thread_index if thread_index.is_whole(mail.thread_index) else b"",
         thread_topic=mail.thread_topic[:1000],
         content_hash=mail.content_hash,
         reading_stage=mail.stage,

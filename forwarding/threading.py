@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from conversations import thread_index
 from forwarding.reading.mail import ReadMail
 from forwarding.subjects import is_forward, is_telling, normal_subject
 from whitelabel.organizational_domains import company_domain
@@ -34,9 +35,6 @@ __all__ = [
 
 MOST_MERGES = 20
 """Merged conversations followed one after the other."""
-
-THREAD_INDEX_GUID = slice(6, 22)
-"""The octets of Outlook's Thread-Index that stay equal within a conversation; the time before them does not."""
 
 
 class Rule(enum.StrEnum):
@@ -189,9 +187,7 @@ def evidence_of(
         root_ids=_roots(mail),
         marked_conversations=tuple(dict.fromkeys(marker.conversation_id for marker in markers)),
         numbered_conversation=numbered.conversation_id if numbered else None,
-        thread_guid=mail.thread_index[THREAD_INDEX_GUID].hex()
-        if len(mail.thread_index) >= THREAD_INDEX_GUID.stop
-        else "",
+        thread_guid=thread_index.guid(mail.thread_index),
         thread_topic=mail.thread_topic,
     )
 

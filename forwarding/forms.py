@@ -30,8 +30,7 @@ class LedgerForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        states = [*map(str, ledger.State), ledger.REFUSED]
-        choices = [("", _("Everything")), *((each, STATE_LABELS[each]) for each in states)]
+        choices = [("", _("Everything")), *((each, STATE_LABELS[each]) for each in ledger.STATES)]
         self.fields["state"].choices = choices  # type: ignore[attr-defined]  # a ChoiceField
         for name in ("since", "until"):
             # The only form that <input type=date> takes.

@@ -13,25 +13,29 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db.models import BooleanField, Count, F, Func, Q, Value
+from django.db.models import BooleanField, Case, Count, F, Func, Q, Value, When
 from django.utils import timezone
 
+from conversations.models import Conversation
 from forwarding import queue
 from forwarding.models import Delivery, Refusal
 from organizations import wakeups
 from organizations.models import User, record
 
 State = Delivery.State
-REFUSED = "refused"
-"""The state of an entry that is a refusal; all others are those of Delivery."""
+SPAM, REFUSED = "spam", "refused"
+"""The states of an entry that is filed in what is spam now, and of one that is a refusal; all others are Delivery's."""
+STATES = (*map(str, State), SPAM, REFUSED)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DELIVERY, _REFUSAL = "d", "r"
 _UNREAD = (State.ACCEPTED, State.PARKED)  # their sender and Message-ID stand in the octets only
 _UNREAD_AT_MOST = 200
+_IN_SPAM = Q(state=State.FILED, message__conversation__folder=Conversation.Folder.SPAM)
+_STATE = Case(When(_IN_SPAM, then=Value(SPAM)), default=F("state"))
 _MESSAGE_ID = re.compile(r"<([^<>\s]+)>")
 _DELIVERY_FIELDS = (
-    "pk", "received_at", "state", "sender", "mail_from", "recipient", "header_message_id", "peer_ip", "helo", "reason",
+    "pk", "received_at", "entry_state", "sender", "mail_from", "recipient", "header_message_id", "peer_ip", "helo", "reason",
     "attempts", "next_attempt_at", "filed_at", "inbox__address", "message__conversation__number",
     "message__conversation__subject",
 )  # fmt: skip
@@ -54,7 +58,7 @@ class Search:
     """What is looked for; empty values match everything.
 
     `sender`: an address, or a domain with or without "@"; `recipient`: the service address or the inbox's own;
-    `message_id`: with or without its brackets; `state`: one of Delivery.State or REFUSED; `since` and `until`: aware,
+    `message_id`: with or without its brackets; `state`: one of STATES; `since` and `until`: aware,
     `until` excluded.
     """
 
@@ -166,8 +170,9 @@ def entries(search: Search) -> Iterator[Entry]:
 
 def counts(search: Search) -> dict[str, int]:
     """How many deliveries are in each state, and how much was refused, of what matches."""
-    rows: Any = Delivery.objects.filter(_wanted(search)).order_by().values("state").annotate(number=Count("pk"))
-    numbers = dict.fromkeys(map(str, State), 0) | {row["state"]: row["number"] for row in rows}
+    found = Delivery.objects.filter(_wanted(search)).annotate(entry_state=_STATE)
+    rows: Any = found.order_by().values("entry_state").annotate(number=Count("pk"))
+    numbers = dict.fromkeys((*map(str, State), SPAM), 0) | {row["entry_state"]: row["number"] for row in rows}
     if search.state:
         numbers = {state: number for state, number in numbers.items() if state == search.state}
     if search.state in ("", REFUSED) and not search.identifier:
@@ -201,7 +206,7 @@ def _deliveries(search: Search, start: Place | None, backwards: bool, limit: int
         return []
     wanted = _wanted(search) & _beyond(start, "received_at", _DELIVERY, backwards)
     order = ("received_at", "pk") if backwards else ("-received_at", "-pk")
-    rows = Delivery.objects.filter(wanted).order_by(*order).values_list(*_DELIVERY_FIELDS)
+    rows = Delivery.objects.filter(wanted).annotate(entry_state=_STATE).order_by(*order).values_list(*_DELIVERY_FIELDS)
     return [_delivery_entry(*row) for row in rows[:limit]]
 
 
@@ -218,7 +223,7 @@ def _wanted(search: Search) -> Q:
     """The condition on deliveries."""
     wanted = _within(search, "received_at")
     if search.state:
-        wanted &= Q(state=search.state)
+        wanted &= _IN_SPAM if search.state == SPAM else Q(state=search.state) & ~_IN_SPAM
     if search.sender:
         wanted &= _from("sender", search.sender) | _from_envelope(search.sender)
     if search.recipient:

@@ -10,10 +10,11 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from forwarding.ledger import REFUSED, Entry, State
+from forwarding.ledger import REFUSED, SPAM, Entry, State
 
 STATE_LABELS: dict[str, str | Promise] = {
     **{str(state): state.label for state in State},
+    SPAM: gettext_lazy("Spam"),
     REFUSED: gettext_lazy("Refused"),
 }
 SYMBOLS = {
@@ -23,6 +24,7 @@ SYMBOLS = {
     State.OWN_COPY: "right",
     State.FEEDBACK: "right",
     State.PARKED: "wrong",
+    SPAM: "right",
     REFUSED: "wrong",
 }
 
@@ -63,6 +65,8 @@ def sentence(entry: Entry) -> str:
             return _waiting(entry)
         case State.FILED:
             return "" if entry.conversation else _("The mail has been removed from the inbox since.")
+        case "spam":
+            return _("It is in a conversation that somebody has marked as spam.")
         case State.DUPLICATE:
             return _("The same mail was here already, so it is shown once.")
         case State.OWN_COPY:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +14,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import override
 
+from conversations import timeline
+from conversations.models import Conversation
 from forwarding import ledger, ledger_words, queue, refusals
 from forwarding.ledger import REFUSED, Entry, Place, Search
 from forwarding.models import Delivery, Refusal
@@ -64,6 +67,24 @@ def test_a_filed_mail_is_found_with_its_conversation(post: Pipeline, lillestad: 
         State.FILED, "barry@example.org", 1, "Fråga om tider",
     )  # fmt: skip
     assert (entry.inbox, entry.recipient) == ("jobb@lillestad.se", "jobb.lillestad.se@mail.kundo.se")
+
+
+def test_what_is_filed_in_spam_is_in_a_state_of_its_own_as_long_as_it_is_spam(
+    post: Pipeline, lillestad: Town, client: Client
+) -> None:
+    post.receive(mail(message_id="first@mail.example.org"), lillestad.inbox)
+    post.receive(mail("Annat", message_id="other@mail.example.org", sender="anna@example.org"), lillestad.inbox)
+    with scope.organization(lillestad.organization):
+        spam = timeline.mark_spam(Conversation.objects.get(number=1), actor=lillestad.agent)
+        assert [ledger.counts(Search())[state] for state in ("filed", "spam")] == [1, 1]
+        assert ledger.counts(Search(state="spam")) == {"spam": 1}
+    assert [(entry.state, entry.conversation) for entry in found(lillestad)] == [("filed", 2), ("spam", 1)]
+    assert [entry.conversation for entry in found(lillestad, state="spam")] == [1]
+    assert [entry.conversation for entry in found(lillestad, state="filed")] == [2]
+    assert re.search(r'class="state[^"]*">Skräppost<', body(client, lillestad, state="spam"))
+    with scope.organization(lillestad.organization):
+        timeline.unmark_spam(spam, actor=lillestad.agent)
+    assert [entry.state for entry in found(lillestad)] == ["filed", "filed"]
 
 
 def test_a_duplicate_leads_to_the_mail_it_repeats(post: Pipeline, lillestad: Town) -> None:

@@ -29,12 +29,13 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """See --help."""
-        states = [*map(str, ledger.State), ledger.REFUSED]
         parser.add_argument("--organization", metavar="SLUG", help="one organization (default: all)")
         parser.add_argument("--sender", default="", help="an address, or a domain")
         parser.add_argument("--recipient", default="", help="the service address, or the inbox's own")
         parser.add_argument("--message-id", default="", help="with or without its brackets")
-        parser.add_argument("--state", default="", choices=states, metavar="STATE", help=", ".join(states))
+        parser.add_argument(
+            "--state", default="", choices=ledger.STATES, metavar="STATE", help=", ".join(ledger.STATES)
+        )
         parser.add_argument("--since", type=moment, help="from this date or time on (default: 30 days ago)")
         parser.add_argument("--until", type=moment, help="before this date or time")
         parser.add_argument("--limit", type=int, default=ENTRIES_SHOWN, help="entries of each organization")

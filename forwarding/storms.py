@@ -2,7 +2,8 @@
 
 Counted per inbox over the last minutes, before a mail opens a conversation of its own; answers are never folded. The
 subject alone makes a storm of machines' mail, and of one company's. Of people's it does not: sixty applicants who all write
-"Ansökan" in the last ten minutes before a deadline are no storm.
+"Ansökan" in the last ten minutes before a deadline are no storm. Delivery reports about mail that was not sent from here
+come from all the world's servers with all their subjects: they are counted together.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 
 from conversations.models import Conversation, Message
+from conversations.quiet import folder_of
 from forwarding.classifying import MailClass, subject_skeleton
 from forwarding.incoming import Incoming
 from inboxes.models import Inbox
@@ -29,6 +31,7 @@ class StormLimits:
 
     of_sender: int = 20
     of_subject: int = 50
+    of_reports: int = 30
     minutes: int = 10
     calm_minutes: int = 60
     """So long after its last mail a storm is over."""
@@ -39,6 +42,7 @@ class StormLimits:
         return cls(
             settings.FILING_STORM_OF_SENDER,
             settings.FILING_STORM_OF_SUBJECT,
+            settings.FILING_STORM_OF_REPORTS,
             settings.FILING_STORM_MINUTES,
             settings.FILING_STORM_CALM_MINUTES,
         )
@@ -65,10 +69,9 @@ class Storms:
 
     def key(self, letter: Incoming) -> str:
         """The name of the storm that a mail is part of; empty in calm weather."""
-        by_sender, *by_subject = _keys(letter.sender, letter.mail.subject, letter.mail_class)
-        if self._counts[by_sender] >= self.limits.of_sender:
-            return by_sender
-        return next((key for key in by_subject if self._counts[key] >= self.limits.of_subject), "")
+        limits = {"from": self.limits.of_sender, "subject": self.limits.of_subject, "reports": self.limits.of_reports}
+        keys = _keys(letter.sender, letter.mail.subject, letter.mail_class)
+        return next((key for key in keys if self._counts[key] >= limits[key.partition(" ")[0]]), "")
 
     def conversation(self, key: str, at: datetime) -> Conversation | None:
         """The conversation that a storm is folded into, when it has one."""
@@ -91,7 +94,9 @@ def is_calm(inbox: Inbox, at: datetime) -> bool:
 
 
 def _keys(sender: str, subject: str, mail_class: str) -> list[str]:
-    """What a mail is counted by."""
+    """What a mail is counted by, each with the name of its limit in front."""
+    if folder_of(mail_class) == Conversation.Folder.BOUNCES:
+        return ["reports"]
     keys = [f"from {sender}"[:KEY_CHARACTERS]]
     skeleton = subject_skeleton(subject)
     source = "machines" if mail_class != MailClass.HUMAN else company_domain(sender)

@@ -24,6 +24,7 @@ FILING_DEATHS_FORGIVEN = 5  # workers that may end with a mail in their hands be
 # Mail storms (forwarding.storms): mails of one sender, or with one subject, in one inbox within the minutes.
 FILING_STORM_OF_SENDER: int = env.int("FILING_STORM_OF_SENDER", default=20)
 FILING_STORM_OF_SUBJECT: int = env.int("FILING_STORM_OF_SUBJECT", default=50)
+FILING_STORM_OF_REPORTS: int = env.int("FILING_STORM_OF_REPORTS", default=30)  # about mail not sent from here
 FILING_STORM_MINUTES: int = env.int("FILING_STORM_MINUTES", default=10)
 FILING_STORM_CALM_MINUTES: int = env.int("FILING_STORM_CALM_MINUTES", default=60)  # without its mail, then it is over
 # Proving the author of a filed mail by DKIM and ARC (forwarding.verifying).

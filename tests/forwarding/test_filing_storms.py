@@ -24,8 +24,18 @@ JOBB = "jobb.lillestad.se@mail.kundo.se"
 @pytest.fixture(autouse=True)
 def limits(settings: Any) -> None:
     """A fifth of the real ones, for the sake of time."""
-    assert StormLimits.from_settings() == StormLimits(of_sender=20, of_subject=50, minutes=10, calm_minutes=60)
-    settings.FILING_STORM_OF_SENDER, settings.FILING_STORM_OF_SUBJECT = 4, 10
+    assert StormLimits.from_settings() == StormLimits()
+    settings.FILING_STORM_OF_SENDER, settings.FILING_STORM_OF_SUBJECT, settings.FILING_STORM_OF_REPORTS = 4, 10, 6
+
+
+def bounced(subject: str, sender: str) -> bytes:
+    """A delivery report about a mail that somebody sent in the inbox's name (RFC 3464)."""
+    head = f"From: {sender}\nTo: jobb@lillestad.se\nSubject: {subject}\nMessage-ID: <{sender}>\nMIME-Version: 1.0\n"
+    kind = "Content-Type: multipart/report; report-type=delivery-status; boundary=b\n\n"
+    words = "--b\n\nThe mail could not be delivered.\n"
+    fate = "Final-Recipient: rfc822; x@example.org\nAction: failed\nStatus: 5.1.1\n"
+    fields = f"--b\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; mx.example.org\n\n{fate}\n--b--\n"
+    return (head + kind + words + fields).replace("\n", "\r\n").encode()
 
 
 def sizes(of: Town) -> list[int]:
@@ -55,6 +65,27 @@ def test_a_machines_subject_is_a_storm_whoever_sends_it(post: Pipeline, lillesta
         post.send(raw, JOBB)
     post.file()
     assert sizes(lillestad) == [1] * 10 + [4]
+
+
+def test_reports_about_mail_forged_in_our_name_are_a_storm_whichever_servers_send_them(
+    post: Pipeline, lillestad: Town
+) -> None:
+    subjects = ("Undelivered Mail", "Returned mail", "Delivery failure", "Ej levererat")
+    for number in range(9):
+        report = bounced(f"{subjects[number % 4]} {'abcdefghi'[number]}", f"MAILER-DAEMON@mx.example{number}.org")
+        post.send(report, JOBB, mail_from="")
+    post.file()
+    assert sizes(lillestad) == [1] * 6 + [3]
+    assert {(c.folder, c.status, c.contact) for c in conversations(lillestad)} == {("bounces", "done", None)}
+
+
+def test_a_person_is_heard_in_a_storm_of_their_own_automatic_replies(post: Pipeline, lillestad: Town) -> None:
+    for number in range(6):
+        post.send(mail(f"Autosvar {chr(65 + number)}", Auto_Submitted="auto-replied"), JOBB)
+    post.file()
+    assert [(c.folder, c.message_count) for c in conversations(lillestad)][-1] == ("autoreplies", 2)
+    post.receive(mail("Det var inte meningen", "Förlåt för alla svar!"), lillestad.inbox)
+    assert [(c.folder, c.status, c.message_count) for c in conversations(lillestad)][-1] == ("", "unanswered", 3)
 
 
 def test_one_companys_subject_is_a_storm(post: Pipeline, lillestad: Town) -> None:

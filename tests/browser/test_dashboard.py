@@ -252,6 +252,54 @@ def test_the_key_for_done_in_a_conversation_leads_to_the_next_and_then_to_the_li
     assert (status(town, 1), status(town, 2)) == ("done", "done")
 
 
+def folder(town: Town, number: int = 1) -> str:
+    with scope.organization(town.organization):
+        return Conversation.objects.get(number=number).folder
+
+
+def test_the_key_for_spam_on_a_row_can_be_undone_and_the_row_comes_back(at_work: Page, served: str, town: Town) -> None:
+    receive(town, "Står kvar")
+    open_list(at_work, served, town, "unanswered")
+    rail = at_work.locator(".rail-link[title=Skräppost]")
+    expect(rail).to_have_count(0)
+    at_work.keyboard.press("j")
+    at_work.keyboard.press("s")
+    expect(at_work.get_by_role("link", name="Står kvar")).to_be_focused()
+    expect(at_work.locator("#row-1")).to_have_count(0)
+    expect(rail).to_have_count(1)
+    assert (folder(town, 1), folder(town, 2)) == ("spam", "")
+    at_work.locator(".toast-undo").click()
+    expect(at_work.locator("#row-1")).to_have_count(1)
+    expect(rail).to_have_count(0)
+    assert folder(town) == ""
+
+
+def test_the_key_for_spam_in_a_conversation_goes_on_and_the_same_key_takes_it_back(
+    at_work: Page, served: str, town: Town
+) -> None:
+    receive(town, "Nästa")
+    open_conversation(at_work, served, town)
+    at_work.keyboard.press("s")
+    expect(at_work.get_by_role("heading", level=1, name="Nästa")).to_be_visible()
+    expect(at_work.get_by_text("#1 ligger nu i Skräppost.")).to_be_visible()
+    assert folder(town) == "spam"
+    at_work.locator(".toast-undo").click()
+    expect(at_work.get_by_text("#1 är inte längre skräppost.")).to_be_visible()
+    assert folder(town) == ""
+    open_list(at_work, served, town, "unanswered")
+    open_conversation(at_work, served, town)
+    at_work.keyboard.press("s")
+    expect(at_work.get_by_role("heading", level=1, name="Nästa")).to_be_visible()
+    open_list(at_work, served, town, "spam")
+    at_work.keyboard.press("j")
+    expect(at_work.get_by_role("link", name="Fråga om jobbet")).to_be_focused()
+    at_work.keyboard.press("Enter")
+    expect(at_work.locator(".conversation-state")).to_contain_text("Skräppost")
+    at_work.keyboard.press("s")
+    expect(at_work.locator(".conversation-state")).to_contain_text("Obesvarad")
+    assert folder(town) == ""
+
+
 def test_enter_in_a_field_of_recipients_sends_nothing(at_work: Page, served: str, town: Town) -> None:
     open_conversation(at_work, served, town)
     at_work.get_by_role("textbox", name="Meddelande").fill("Hej Barry!")

@@ -11,7 +11,11 @@ from urllib.parse import urlsplit
 
 import django
 import pytest
+from django.contrib.staticfiles.finders import get_finders
+from django.db import connection
 from django.test import TransactionTestCase
+from pytest_django import DjangoDbBlocker
+from servestatic.middleware import ServeStaticMiddleware
 
 from kundomail.local import paths
 from kundomail.local.browser import CHROMIUM
@@ -19,6 +23,7 @@ from kundomail.local.catalogues import compile_catalogues
 from kundomail.local.errors import LocalError
 from kundomail.local.testing import TestServers
 from tests.support.emptying import empty_the_database
+from tests.support.template import database_template
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 
@@ -35,6 +40,13 @@ def _choose_servers() -> object:
     return hold
 
 
+def _add_static_directories(self: ServeStaticMiddleware) -> None:
+    """Do without a walk through all static files for each test client: they are found when asked for (autorefresh)."""
+    for finder in get_finders():
+        for storage in finder.storages.values():
+            self.insert_directory(storage.location, self.static_prefix)
+
+
 os.environ["KUNDOMAIL_LOCAL"] = "1"
 if "PYTEST_XDIST_WORKER" not in os.environ:  # The workers of xdist inherit what their controller chose.
     try:
@@ -46,6 +58,16 @@ if "PYTEST_XDIST_WORKER" not in os.environ:  # The workers of xdist inherit what
 os.environ["DJANGO_SETTINGS_MODULE"] = "kundomail.settings"
 django.setup()
 TransactionTestCase._fixture_teardown = empty_the_database
+ServeStaticMiddleware.add_files_from_finders = _add_static_directories
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    django_db_modify_db_settings_parallel_suffix: None, django_db_blocker: DjangoDbBlocker
+) -> None:
+    """Let this process's database be a copy, which takes a moment; the migrations take several seconds."""
+    with django_db_blocker.unblock():
+        connection.settings_dict["TEST"]["TEMPLATE"] = database_template()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -6,7 +6,7 @@ that pressing twice sends once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
@@ -17,30 +17,27 @@ from django.core.files.uploadedfile import UploadedFile
 from django.db import connection
 from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from conversations import addressees, blobs, pictures, quoting, strangers, subjects, timeline
 from conversations.addressees import Addressees, InvalidRecipient, Person
 from conversations.correspondence import Parent, ThreadHeaders, thread_headers
-from conversations.models import Attachment, Contact, Conversation, Draft, Message
+from conversations.models import Attachment, Conversation, DraftFile, Message
 from conversations.outgoing_html import outgoing_html
 from conversations.senders import sender_columns, sender_of
 from conversations.signatures import signature as signature_of
 from inboxes.models import Inbox
-from organizations.models import Event, User, record
+from organizations.models import User, record
 from whitelabel import keys, mime, mime_text, outbox
 from whitelabel.identity import Identity
 from whitelabel.mime_headers import Mailbox
 from whitelabel.models import OutboundMail
 
-__all__ = ["ConversationChanged", "InvalidRecipient", "Prefill", "TooLarge", "prefill", "send", "undo", "warnings"]
-
 Action = Literal["reply", "reply_all", "forward"]
 Then = Literal["keep", "done", "wait"]
 
 SENT = "message.sent"
-"""Kind of the event of a mail put into the outbox; it remembers the conversation's state, for undoing."""
+"""Kind of the event of a mail put into the outbox; it remembers what undoing (conversations.drafts) needs."""
 
 
 class ConversationChanged(RuntimeError):
@@ -101,7 +98,7 @@ def prefill(conversation: Conversation, action: Action, author: User) -> Prefill
         identity=sender_of(conversation, author),
         signature=_signature(conversation.inbox, author),
         quoted=_quoted(answered, action),
-        attachments=tuple(_files_of(answered)) if answered and action == "forward" else (),
+        attachments=tuple(files_of(answered)) if answered and action == "forward" else (),
     )
 
 
@@ -114,7 +111,7 @@ def send(
     cc: Sequence[Person] = (),
     bcc: Sequence[Person] = (),
     subject: str | None = None,
-    attachments: Sequence[UploadedFile | Attachment] = (),
+    attachments: Sequence[UploadedFile | Attachment | DraftFile] = (),
     submission_key: UUID,
     version: int | None,
     include_history: bool,
@@ -164,48 +161,6 @@ def send(
     return _send(draft, submission_key, then, not_before)
 
 
-def warnings(people: Sequence[Person], text: str = "", files: Sequence[str] = ()) -> list[str]:
-    """Sentences about recipients whose mail came back because the address does not exist, and about pictures that the
-    text names and that are not among the files (their names). A person decides what to do."""
-    addresses = [person["address"].lower() for person in people]
-    bounced = Contact.objects.filter(address__in=addresses, undeliverable_since__isnull=False).order_by("address")
-    forgotten = pictures.lost(text, [mime.file_name(name) for name in files])
-    return [
-        *(_("The picture %(name)s in the text is not attached.") % {"name": name} for name in forgotten),
-        *_bounced(bounced),
-    ]
-
-
-def _bounced(contacts: Iterable[Contact]) -> list[str]:
-    return [
-        _("Mail to %(address)s came back on %(date)s: the address does not exist.")
-        % {
-            "address": contact.address,
-            "date": date_format(timezone.localtime(contact.undeliverable_since), "DATE_FORMAT"),
-        }
-        for contact in contacts
-    ]
-
-
-def undo(message: Message, actor: User) -> bool:
-    """Take a mail back that has not been sent yet; its text becomes the actor's draft. False when it is too late."""
-    conversation = timeline.locked(message.conversation)
-    message = Message.objects.select_related("outbound").filter(pk=message.pk).first() or message
-    if message.outbound is None or message.outbound.automatic or not outbox.cancel(message.outbound):
-        return False
-    written = "".join(message.text[start:end] for start, end, kind in message.ranges if kind == "visible")
-    Draft.objects.update_or_create(
-        conversation=conversation,
-        author=actor,
-        kind=Message.Kind.OUTBOUND,
-        defaults={"text": written, "to": message.to, "cc": message.cc, "bcc": message.bcc},
-    )
-    sent = Event.objects.filter(kind=SENT, subject_type="message", subject_id=message.pk).get()
-    timeline.take_back(conversation, message, before=sent.data["before"], after=sent.data["after"])
-    record("message.taken_back", conversation, actor=actor, number=conversation.number)
-    return True
-
-
 def _send(draft: _Draft, submission_key: UUID, then: Then, not_before: datetime | None) -> Message:
     message_pk = reserve_message_id()
     answered = draft.answered if draft.action != "forward" else None
@@ -238,7 +193,9 @@ def _send(draft: _Draft, submission_key: UUID, then: Then, not_before: datetime 
     )
     before = timeline.state_of(draft.conversation)
     timeline.add_outbound(draft.conversation, message, _attachments(draft.files), then=then)
-    record(SENT, message, actor=draft.author, before=before, after=timeline.state_of(message.conversation))
+    after = timeline.state_of(message.conversation)
+    how = {"action": draft.action, "with_history": bool(draft.quoted)}
+    record(SENT, message, actor=draft.author, before=before, after=after, **how)
     return message
 
 
@@ -262,7 +219,7 @@ def _enqueue(draft: _Draft, thread: ThreadHeaders, text: str, not_before: dateti
     try:
         return outbox.enqueue(draft.identity, letter, draft.people.everyone, not_before=not_before)
     except outbox.MessageTooLarge as error:
-        raise TooLarge(_too_large(error.octets, error.limit)) from error
+        raise TooLarge(too_large(error.octets, error.limit)) from error
 
 
 def _html(draft: _Draft, marker: str) -> str:
@@ -344,21 +301,30 @@ def _mailboxes(people: Sequence[Person]) -> tuple[Mailbox, ...]:
     return tuple(Mailbox(person["name"], person["address"]) for person in people)
 
 
-def _files_of(message: Message) -> Sequence[Attachment]:
+def forwarded_files(conversation: Conversation) -> Sequence[Attachment]:
+    """The files that forwarding takes along, unless a person takes them away."""
+    answered = addressees.answered_message(conversation)
+    return files_of(answered) if answered else []
+
+
+def files_of(message: Message) -> Sequence[Attachment]:
+    """A message's files, in their order."""
     return list(Attachment.objects.filter(message=message).order_by("position", "id"))
 
 
-def _read_files(attachments: Sequence[UploadedFile | Attachment]) -> tuple[mime.File, ...]:
+def _read_files(attachments: Sequence[UploadedFile | Attachment | DraftFile]) -> tuple[mime.File, ...]:
     files = tuple(_read_file(attachment) for attachment in attachments)
     size = sum(len(file.content) for file in files)
     if size > settings.ATTACHMENT_UPLOAD_OCTETS:
-        raise TooLarge(_too_large(size, settings.ATTACHMENT_UPLOAD_OCTETS))
+        raise TooLarge(too_large(size, settings.ATTACHMENT_UPLOAD_OCTETS))
     return files
 
 
-def _read_file(attachment: UploadedFile | Attachment) -> mime.File:
+def _read_file(attachment: UploadedFile | Attachment | DraftFile) -> mime.File:
     if isinstance(attachment, Attachment):
         return _stored_file(attachment)
+    if isinstance(attachment, DraftFile):
+        return mime.File(attachment.name, attachment.content_type, bytes(attachment.blob.content))
     attachment.seek(0)
     content, content_type = attachment.read(), attachment.content_type or ""
     return mime.File(mime.file_name(attachment.name or ""), mime.content_type_of(content_type), content)
@@ -418,7 +384,8 @@ def _attachments(files: Sequence[mime.File]) -> list[Attachment]:
     ]
 
 
-def _too_large(octets: int, limit: int) -> str:
+def too_large(octets: int, limit: int) -> str:
+    """What is said of a mail that receivers would refuse for its size."""
     return _(
         "The mail is %(size)s with its files, and receivers accept at most %(limit)s. Take a file away, or send a link to it."
     ) % {"size": filesizeformat(octets), "limit": filesizeformat(limit)}

@@ -182,11 +182,11 @@ def _both(one: int, other: int) -> tuple[Conversation, Conversation]:
 
 
 def _move_drafts(opened: Conversation, source: Conversation) -> None:
-    """What somebody was writing goes along, unless they are writing there too."""
-    there = {(draft.author_id, draft.kind) for draft in Draft.objects.filter(conversation=source)}
+    """What somebody was writing goes along; put aside, if they are writing there too."""
+    there = set(Draft.objects.filter(conversation=source, aside=False).values_list("author_id", "kind"))
     for draft in Draft.objects.filter(conversation=opened):
-        if (draft.author_id, draft.kind) not in there:
-            Draft.objects.filter(pk=draft.pk).update(conversation=source)
+        aside = draft.aside or (draft.author_id, draft.kind) in there
+        Draft.objects.filter(pk=draft.pk).update(conversation=source, aside=aside)
 
 
 def _lock_filing(inbox_id: int) -> None:

@@ -88,8 +88,17 @@ class DraftForm(forms.Form):
     to = forms.CharField(required=False)
     cc = forms.CharField(required=False)
     bcc = forms.CharField(required=False)
+    subject = forms.CharField(required=False, max_length=900)
     text = forms.CharField(required=False, strip=False, max_length=settings.DRAFT_CHARACTERS)
+    forwarded = PrimaryKeysField(required=False)
+    include_history = forms.BooleanField(required=False)
     submission_key = forms.UUIDField(required=False)
+
+
+class FilesForm(forms.Form):
+    """Files that are chosen for a draft."""
+
+    attachments = FilesField(required=False)
 
 
 class ReplyForm(forms.Form):
@@ -102,6 +111,7 @@ class ReplyForm(forms.Form):
     subject = forms.CharField(label=gettext_lazy("Subject"), required=False, max_length=900)
     text = forms.CharField(label=gettext_lazy("Message"), required=False, max_length=settings.DRAFT_CHARACTERS)
     attachments = FilesField(label=gettext_lazy("Files"), required=False)
+    kept = PrimaryKeysField(required=False)
     forwarded = PrimaryKeysField(required=False)
     include_history = forms.BooleanField(required=False)
     submission_key = forms.UUIDField()
@@ -117,7 +127,8 @@ class ReplyForm(forms.Form):
         data = super().clean() or {}
         if not {"to", "cc", "bcc"} & set(self.errors) and not any(data.get(field) for field in ("to", "cc", "bcc")):
             self.add_error("to", _("The mail has no recipient yet. Write an address in the field To."))
-        if not data.get("text", "").strip() and not data.get("attachments") and data.get("mode") != "forward":
+        files = data.get("attachments") or data.get("kept")
+        if not data.get("text", "").strip() and not files and data.get("mode") != "forward":
             self.add_error("text", _("The mail is empty. Write something before you send it."))
         if data.get("later") and "send_at" not in self.errors:
             self._check_time(data.get("send_at"))

@@ -264,15 +264,24 @@ class Attachment(TenantModel):
 
 
 class Draft(TenantModel):
-    """What somebody has written but not sent yet; one per person, conversation and kind."""
+    """What somebody has written but not sent yet; one per person, conversation and kind, and any number put aside."""
 
     conversation = TenantForeignKey(Conversation, on_delete=models.CASCADE, related_name="drafts", db_index=True)
     author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", db_index=False)
     kind = models.CharField(max_length=10, choices=Message.Kind.choices, default=Message.Kind.OUTBOUND)
+    mode = models.CharField(max_length=10, db_default="reply", help_text="reply, reply_all, forward or note")
     text = models.TextField(blank=True)
     to = models.JSONField(default=list)
     cc = models.JSONField(default=list)
     bcc = models.JSONField(default=list)
+    subject = models.CharField(
+        max_length=1000, blank=True, db_default="", help_text="as written; empty is the mail answered's"
+    )
+    include_history = models.BooleanField(db_default=True)
+    left_out = ArrayField(
+        models.BigIntegerField(), db_default=[], help_text="ids of a forwarded mail's files that are not to go along"
+    )
+    aside = models.BooleanField(db_default=False, help_text="not in the composer: another text is")
     updated_at = models.DateTimeField(auto_now=True)
 
     objects = OrganizationManager()
@@ -280,9 +289,26 @@ class Draft(TenantModel):
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(
-                fields=["organization", "conversation", "author", "kind"], name="one_draft_per_person"
+                fields=["organization", "conversation", "author", "kind"],
+                condition=Q(aside=False),
+                name="one_draft_per_person",
             )
         ]
 
     def __str__(self) -> str:
         return f"draft {self.pk}"
+
+
+class DraftFile(TenantModel):
+    """A file chosen for a mail that is not sent yet."""
+
+    draft = TenantForeignKey(Draft, on_delete=models.CASCADE, related_name="files", db_index=True)
+    blob = TenantForeignKey(Blob, on_delete=models.PROTECT, related_name="+", db_index=True)
+    name = models.CharField(max_length=255)
+    content_type = models.CharField(max_length=255)
+    size = models.PositiveIntegerField(help_text="octets")
+
+    objects = OrganizationManager()
+
+    def __str__(self) -> str:
+        return self.name

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from conversations.views import actions, attachments, composing, conversation, detaching, lists, live
+from conversations.views import actions, attachments, composing, conversation, detaching, drafting, lists, live
 
 app_name = "conversations"
 urlpatterns = [
@@ -20,8 +20,9 @@ urlpatterns = [
     path("conversations/<int:number>/spam/", actions.spam, name="spam"),
     path("conversations/<int:number>/spam/undo/", actions.not_spam, name="not_spam"),
     path("conversations/<int:number>/address-works/", actions.address_works, name="address_works"),
-    path("conversations/<int:number>/compose/", composing.compose, name="compose"),
-    path("conversations/<int:number>/draft/", composing.draft, name="draft"),
+    path("conversations/<int:number>/compose/", drafting.compose, name="compose"),
+    path("conversations/<int:number>/draft/", drafting.draft, name="draft"),
+    path("conversations/<int:number>/draft/files/", drafting.files, name="draft_files"),
     path("conversations/<int:number>/reply/", composing.reply, name="reply"),
     path("conversations/<int:number>/note/", composing.note, name="note"),
     path("conversations/<int:number>/undo/<int:pk>/", composing.undo, name="undo"),

@@ -15,9 +15,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from conversations import composer as composing
-from conversations import recipients
+from conversations import drafts, recipients
 from conversations.forms import DraftForm, NoteForm, ReplyForm
-from conversations.models import Attachment, Conversation, Draft, Message
+from conversations.models import Attachment, Conversation, Draft, DraftFile
 from organizations.models import User
 from organizations.requests import number_in
 
@@ -41,7 +41,9 @@ class News:
 class Composer:
     """One composer on one page. `problem` is what stopped a mail, in words; `news` what came in meanwhile.
 
-    `warnings` are asked about before sending; `agreed` names the questions of this kind that were answered with yes.
+    `forwarded` are the forwarded mail's files, `left_out` the ids of those that stay behind, `kept` the files chosen.
+    `others` are texts of the person's that were put aside. `warnings` are asked about before sending; `agreed` names the
+    questions of this kind that were answered with yes.
     """
 
     conversation: Conversation
@@ -55,6 +57,9 @@ class Composer:
     signature: str = ""
     quoted: str = ""
     forwarded: tuple[Attachment, ...] = ()
+    left_out: tuple[int, ...] = ()
+    kept: list[DraftFile] = field(default_factory=list)
+    others: list[Draft] = field(default_factory=list)
     saved_at: Any = None
     submission_key: str = field(default_factory=lambda: str(uuid.uuid4()))
     version: int = 0
@@ -108,24 +113,19 @@ class Composer:
         """The composer as a page opens it: with the draft, if there is one, or as asked for by ?compose=…"""
         user: Any = request.user
         asked = request.GET.get("compose", "")
-        mode = asked if asked in DraftForm.MODES else "reply"
-        made = cls.fresh(conversation, user, mode, keep_draft_recipients=asked in ("", "reply"))
+        made = cls.fresh(conversation, user, asked if asked in DraftForm.MODES else "")
         made.opened = bool(asked)
         return made
 
     @classmethod
-    def fresh(
-        cls, conversation: Conversation, user: User, mode: str, *, keep_draft_recipients: bool = True
-    ) -> Composer:
-        """A composer for one mode, filled in by the rules for recipients and with the person's draft."""
-        draft = draft_of(conversation, user, mode)
-        made = cls(conversation, mode, version=conversation.version)
-        if mode != "note":
+    def fresh(cls, conversation: Conversation, user: User, mode: str = "") -> Composer:
+        """A composer filled in by the rules for recipients and with the person's draft; by default in the draft's mode."""
+        draft = drafts.current(conversation, user, mode)
+        made = cls(conversation, mode or (draft.mode if draft else "reply"), version=conversation.version)
+        if not made.is_note:
             made._prefill(user)
         if draft is not None:
-            made.text, made.saved_at = draft.text, draft.updated_at
-            if mode != "note" and keep_draft_recipients and (draft.to or draft.cc or draft.bcc):
-                made.to, made.cc, made.bcc = (recipients.write(people) for people in (draft.to, draft.cc, draft.bcc))
+            made._take_over(draft)
         return made
 
     @classmethod
@@ -138,6 +138,8 @@ class Composer:
         made.to, made.cc, made.bcc = (given.get(name, "") for name in ("to", "cc", "bcc"))
         made.subject, made.text = given.get("subject", ""), given.get("text", "")
         made.include_history = bool(given.get("include_history"))
+        left = {file.pk for file in made.forwarded} - set(form.cleaned_data.get("forwarded", ()))
+        made.left_out = tuple(left)
         made.agreed = tuple(name for name in ("anyway", "despite_warnings") if given.get(name))
         # A new key: what was refused was not sent, and a corrected mail is another one.
         version = number_in(given.get("version", ""))
@@ -150,16 +152,19 @@ class Composer:
         self.subject, self.text = filled.subject, filled.text
         self.identity, self.signature, self.quoted = filled.identity, filled.signature, filled.quoted
         self.forwarded = filled.attachments
+        draft = drafts.current(self.conversation, user, self.mode)
+        self.kept = list(draft.files.order_by("pk")) if draft else []
+        self.others = drafts.put_aside(self.conversation, user)
 
-
-def draft_kind(mode: str) -> str:
-    """Which draft a mode writes to: comments have their own."""
-    return Message.Kind.NOTE if mode == "note" else Message.Kind.OUTBOUND
-
-
-def draft_of(conversation: Conversation, user: User, mode: str) -> Draft | None:
-    """The person's own unsent text, if any."""
-    return Draft.objects.filter(conversation=conversation, author=user, kind=draft_kind(mode)).first()
+    def _take_over(self, draft: Draft) -> None:
+        """What was written; its recipients, subject and choices too, in the mode it was written in."""
+        self.text, self.saved_at = draft.text, draft.updated_at
+        if draft.mode != self.mode or self.is_note:
+            return
+        if draft.to or draft.cc or draft.bcc:
+            self.to, self.cc, self.bcc = (recipients.write(people) for people in (draft.to, draft.cc, draft.bcc))
+        self.subject = draft.subject or self.subject
+        self.include_history, self.left_out = draft.include_history, tuple(draft.left_out)
 
 
 def send_label(*fields: str) -> str:

@@ -1,4 +1,4 @@
-"""Writing: drafts, replies, internal comments, and taking a sent mail back while it waits."""
+"""Sending: replies, internal comments, and taking a sent mail back while it waits."""
 
 from __future__ import annotations
 
@@ -7,56 +7,33 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
-from django.shortcuts import get_object_or_404, redirect, render
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from conversations import asking, drafts, timeline
 from conversations import composer as composing
-from conversations import recipients, timeline
-from conversations.addressees import Person
-from conversations.forms import DraftForm, NoteForm, ReplyForm
-from conversations.models import Attachment, Conversation, Draft, Message
+from conversations.addressees import InvalidRecipient, Person
+from conversations.forms import NoteForm, ReplyForm
+from conversations.models import Attachment, Conversation, DraftFile, Message
 from conversations.plain_text import visible_controls
 from conversations.views.actions import conversation_or_404, go, next_url
-from conversations.views.compose_panel import Composer, News, draft_kind
+from conversations.views.compose_panel import Composer, News
 from conversations.views.conversation import render_conversation
 from conversations.views.workplace import Place, Workplace
 from organizations.models import User
 
 NEWS_SHOWN = 3  # of what came in while one wrote
 Conflict = composing.ConversationChanged
-Refused = (composing.InvalidRecipient, composing.TooLarge)
 
 
-@require_POST
-def compose(request: HttpRequest, organization_slug: str, number: int) -> HttpResponse:
-    """Change to another mode: what was written is kept as a draft, and comes back in the new one where it fits."""
-    wanted = request.POST.get("to_mode", "")
-    form = DraftForm(request.POST)
-    if wanted not in DraftForm.MODES or not form.is_valid():
-        return HttpResponseBadRequest()
-    conversation = conversation_or_404(number)
-    user: Any = request.user
-    save_draft(conversation, user, form)
-    if not request.htmx:  # type: ignore[attr-defined]  # set by HtmxMiddleware
-        url = Workplace(request, Place.of(request)).conversation_url(number)
-        return redirect(f"{url}{'&' if '?' in url else '?'}compose={wanted}#composer")
-    composer = Composer.fresh(conversation, user, wanted, keep_draft_recipients=False)
-    composer.opened = True
-    return _render_composer(request, conversation, composer)
+class FileGone(ValueError):
+    """A file that the page showed is not there any more; the text says what to do."""
 
 
-@require_POST
-def draft(request: HttpRequest, organization_slug: str, number: int) -> HttpResponse:
-    """Save what is being written. Answers with the time it was saved at, for the page to show."""
-    form = DraftForm(request.POST)
-    if not form.is_valid():
-        return HttpResponseBadRequest()
-    user: Any = request.user
-    saved = save_draft(conversation_or_404(number), user, form)
-    return render(request, "conversations/saved.html", {"saved_at": saved.updated_at if saved else None})
+Refused = (InvalidRecipient, composing.TooLarge, FileGone)
 
 
 @require_POST
@@ -67,7 +44,7 @@ def reply(request: HttpRequest, organization_slug: str, number: int) -> HttpResp
     form = ReplyForm(request.POST, request.FILES)
     if not form.is_valid():
         return _refuse(request, conversation, Composer.refused(conversation, user, form))
-    warned = [] if form.cleaned_data["despite_warnings"] else _warnings(conversation, form)
+    warned = [] if form.cleaned_data["despite_warnings"] else _warnings(conversation, user, form)
     if warned:
         composer = Composer.refused(conversation, user, form)
         composer.warnings = warned
@@ -90,7 +67,7 @@ def reply(request: HttpRequest, organization_slug: str, number: int) -> HttpResp
         return _refuse(request, conversation, composer, status=409)
     except Refused as error:
         return _refuse(request, conversation, Composer.refused(conversation, user, form, str(error)))
-    Draft.objects.filter(conversation=conversation, author=user, kind=Message.Kind.OUTBOUND).delete()
+    drafts.finish(conversation, user, form.cleaned_data["mode"])
     return go(request, f"{url}{'&' if '?' in url else '?'}sent={conversation.number}-{sent.pk}")
 
 
@@ -104,49 +81,32 @@ def note(request: HttpRequest, organization_slug: str, number: int) -> HttpRespo
         composer = Composer(conversation, "note", text=request.POST.get("text", ""), form=form, opened=True)
         return _refuse(request, conversation, composer)
     timeline.add_note(conversation, author=user, text=form.cleaned_data["text"])
-    Draft.objects.filter(conversation=conversation, author=user, kind=Message.Kind.NOTE).delete()
+    drafts.finish(conversation, user, "note")
     return go(request, Workplace(request, Place.of(request)).conversation_url(number))
 
 
 @require_POST
 def undo(request: HttpRequest, organization_slug: str, number: int, pk: int) -> HttpResponse:
-    """Take a mail back that has not left yet; its text becomes the draft again."""
+    """Take a mail back that has not left yet; it becomes a draft again."""
     conversation = conversation_or_404(number)
     user: Any = request.user
     message = get_object_or_404(
         Message.objects.filter(conversation=conversation, kind=Message.Kind.OUTBOUND, outbound__isnull=False), pk=pk
     )
-    if composing.undo(message, user):
-        messages.success(request, _("The mail was not sent. Its text is in the reply field again."))
+    draft = drafts.undo(message, user)
+    if draft and draft.aside:
+        messages.success(
+            request,
+            _(
+                "The mail was not sent. You were writing something else already: both texts are kept, and it stands "
+                "beside yours."
+            ),
+        )
+    elif draft:
+        messages.success(request, _("The mail was not sent. It is in the reply field again."))
     else:
         messages.error(request, _("The mail has already left and cannot be taken back. Write a new one to correct it."))
     return go(request, Workplace(request, Place.of(request)).conversation_url(number))
-
-
-def save_draft(conversation: Conversation, user: User, form: DraftForm) -> Draft | None:
-    """Keep what is written; nothing written means no draft. Recipients that cannot be read yet are left as they were."""
-    data = form.cleaned_data
-    # Waits for a mail being sent in the conversation; the foreign key would only wait at the end, when it is too late.
-    conversation = timeline.locked(conversation)
-    mine = Draft.objects.filter(conversation=conversation, author=user, kind=draft_kind(data["mode"]))
-    if not data["text"].strip():
-        mine.delete()
-        return None
-    fields: dict[str, Any] = {"text": data["text"]}
-    for name in ("to", "cc", "bcc"):
-        try:
-            fields[name] = list(recipients.read(data[name]))
-        except recipients.UnreadableRecipient:
-            continue
-    saved, _made = Draft.objects.update_or_create(
-        conversation=conversation, author=user, kind=draft_kind(data["mode"]), defaults=fields
-    )
-    # The text of a mail that was sent, saved on the way to the button, is no draft.
-    key = data["submission_key"]
-    if key and Message.objects.filter(conversation=conversation, submission_key=key).exists():
-        saved.delete()
-        return None
-    return saved
 
 
 def _send(conversation: Conversation, user: User, form: ReplyForm, then: str) -> Message:
@@ -159,7 +119,7 @@ def _send(conversation: Conversation, user: User, form: ReplyForm, then: str) ->
         cc=data["cc"],
         bcc=data["bcc"],
         subject=data["subject"] or None,
-        attachments=[*_forwarded(conversation, data), *data["attachments"]],
+        attachments=[*_forwarded(conversation, data), *_kept(conversation, user, data), *data["attachments"]],
         submission_key=data["submission_key"],
         version=None if data["anyway"] else data["version"],
         include_history=data["include_history"],
@@ -169,10 +129,10 @@ def _send(conversation: Conversation, user: User, form: ReplyForm, then: str) ->
     )
 
 
-def _warnings(conversation: Conversation, form: ReplyForm) -> list[str]:
+def _warnings(conversation: Conversation, user: User, form: ReplyForm) -> list[str]:
     data = form.cleaned_data
-    files = [*_forwarded(conversation, data), *data["attachments"]]
-    return composing.warnings(_people(form), data["text"], [file.name or "" for file in files])
+    files = [*_forwarded(conversation, data), *_chosen(conversation, user, data), *data["attachments"]]
+    return asking.warnings(_people(form), data["text"], [file.name or "" for file in files])
 
 
 def _people(form: ReplyForm) -> list[Person]:
@@ -187,6 +147,21 @@ def _forwarded(conversation: Conversation, data: dict[str, Any]) -> list[Attachm
         message__conversation=conversation, pk__in=data["forwarded"]
     )
     return list(found.order_by("position", "id"))
+
+
+def _chosen(conversation: Conversation, user: User, data: dict[str, Any]) -> list[DraftFile]:
+    """The files that the page showed, of the person's own draft here."""
+    found = DraftFile.objects.filter(draft__conversation=conversation, draft__author=user, pk__in=data["kept"])
+    return list(found.select_related("blob").order_by("pk"))
+
+
+def _kept(conversation: Conversation, user: User, data: dict[str, Any]) -> list[DraftFile]:
+    """The same, to be sent. Raises FileGone: no mail leaves without a file that the page showed."""
+    found = _chosen(conversation, user, data)
+    again = Message.objects.filter(conversation=conversation, submission_key=data["submission_key"])
+    if len(found) < len(set(data["kept"])) and not again.exists():
+        raise FileGone(_("A file is no longer there: it was sent or taken away in another window. Attach it again."))
+    return found
 
 
 def _since(conversation: Conversation, version: int) -> tuple[list[News], int]:
@@ -223,13 +198,14 @@ def _since(conversation: Conversation, version: int) -> tuple[list[News], int]:
 def _refuse(request: HttpRequest, conversation: Conversation, composer: Composer, *, status: int = 422) -> HttpResponse:
     if request.htmx:  # type: ignore[attr-defined]  # set by HtmxMiddleware
         # Only the reasons are swapped in: chosen files stay chosen. htmx swaps nothing on 4xx.
-        return _render_composer(request, conversation, composer, "conversations/composer_problems.html")
+        return render_composer(request, conversation, composer, "conversations/composer_problems.html")
     return render_conversation(request, conversation, composer, status=status)
 
 
-def _render_composer(
+def render_composer(
     request: HttpRequest, conversation: Conversation, composer: Composer, template: str = "conversations/composer.html"
 ) -> HttpResponse:
+    """The composer alone, or one of its parts."""
     place = Place.of(request)
     context = {
         "conversation": conversation,

@@ -8,6 +8,7 @@ MESSAGE_FRAME_SECONDS = 600  # life of the signed address of a message's HTML
 LIVE_PING_SECONDS = 15
 LIVE_SESSION_SECONDS = 600  # then the page reconnects and rights are checked again
 ATTACHMENT_UPLOAD_OCTETS = 17 * 1024 * 1024  # all files of one reply; grows by a third when encoded
+ATTACHMENTS_MAX = 100  # files of one reply; as many as Django reads of one form
 INLINE_PICTURE_OCTETS = 5 * 1024 * 1024  # one picture in the text of a reply
 QUOTED_PICTURES_OCTETS = 5 * 1024 * 1024  # pictures of the mail answered that are sent along in the quote, together
 DATA_UPLOAD_MAX_MEMORY_SIZE = 20 * 1024 * 1024  # octets of a form without its files

@@ -1,13 +1,14 @@
-// The composer: saves the draft while one writes, names the recipients on the button, lists the chosen files,
-// sends with Ctrl+Enter. Without this script the form still sends.
+// The composer: saves the draft and its files while one writes, names the recipients on the button, sends with
+// Ctrl+Enter. Without this script the form still sends.
 const SAVE_AFTER_MS = 2000;
+const SAVED_BY_THEN_MS = 3000; // what waits for a draft to be saved goes on then, saved or not
 const form = () => document.getElementById("composer-form");
 const text = () => document.getElementById("composer-text");
 
 // --- Draft ---------------------------------------------------------------------------------------------------------
 let waiting;
 let dirty = false;
-let saving = Promise.resolve();
+let saving = Promise.resolve(); // one after the other: an older text never comes after a newer one
 
 function changed() {
   dirty = true;
@@ -26,7 +27,14 @@ function save() {
   const current = form();
   if (!dirty || !current || current.matches(".htmx-request")) return;
   dirty = false;
-  saving = post(current.dataset.draftUrl, draftData());
+  const data = draftData();
+  saving = saving.then(() => post(current.dataset.draftUrl, data));
+}
+
+/** What is written now is with the server, or the server takes too long. */
+function saved() {
+  save();
+  return Promise.race([saving, new Promise((go) => { setTimeout(go, SAVED_BY_THEN_MS); })]);
 }
 
 async function post(url, data) {
@@ -75,8 +83,7 @@ async function decide(choice) {
   if (choice === "send") return form().querySelector('[name="then"][value="done"]').click();
   if (choice === "discard") text().value = "";
   dirty = true;
-  save();
-  await saving;
+  await saved();
   decided = true;
   document.getElementById("mark-done").requestSubmit();
   decided = false;
@@ -86,6 +93,33 @@ document.addEventListener("click", (event) => {
   const choice = event.target.closest("[data-unsent]")?.dataset.unsent;
   if (choice) decide(choice);
 });
+
+// --- Taking a mail back ----------------------------------------------------------------------------------------------
+// It becomes the draft when there is none: what is being written has to be one by then.
+let savedFirst = false;
+
+async function saveFirst(event, press) {
+  if (savedFirst || !form()) return;
+  event.preventDefault();
+  event.stopImmediatePropagation();
+  await saved();
+  // Not within the click of a key: a button cannot be pressed in its own press.
+  setTimeout(() => {
+    savedFirst = true;
+    press();
+    savedFirst = false;
+  });
+}
+
+document.addEventListener("submit", (event) => {
+  // By its address: news may have put another form in its place by then.
+  const { action } = event.target;
+  if (event.target.matches("form.undo")) saveFirst(event, () => window.htmx.ajax("POST", action, { target: document.body, swap: "none" }));
+}, true);
+document.addEventListener("click", (event) => {
+  const button = event.target.closest(".toast [data-undo]");
+  if (button) saveFirst(event, () => button.click());
+}, true);
 
 // --- The name on the button ----------------------------------------------------------------------------------------
 const ADDRESS = /[^\s<>,;"]+@[^\s<>,;"]+\.[^\s<>,;"]+/;
@@ -110,6 +144,10 @@ function nameButton() {
 }
 
 // --- Files ---------------------------------------------------------------------------------------------------------
+// A chosen file is kept with the draft at once.
+const fileList = () => document.getElementById("composer-files");
+const previews = new Map(); // name → data address: the page loads no other
+
 function sizeOf(octets) {
   const units = ["byte", "kilobyte", "megabyte"];
   const step = octets < 1024 ? 0 : octets < 1024 * 1024 ? 1 : 2;
@@ -117,52 +155,116 @@ function sizeOf(octets) {
     .format(octets / 1024 ** step);
 }
 
-function listFiles(input) {
-  const list = document.getElementById("composer-files");
-  const total = [...input.files].reduce((sum, file) => sum + file.size, 0);
-  const tooLarge = total > Number(list.dataset.limit);
-  const lines = [...input.files].map((file) => line(file.name, sizeOf(file.size), tooLarge));
-  list.replaceChildren(...lines);
-  lines.forEach((item, number) => { if (isPicture(input.files[number])) preview(item, input.files[number]); });
-  if (tooLarge) list.append(line(list.dataset.tooLarge, sizeOf(total), true));
-  form().querySelector("[data-send]").disabled = tooLarge;
+/** Keep files with the draft; false when this is no mail. */
+function take(files) {
+  const list = fileList();
+  if (!list || !files.length) return false;
+  for (const refused of list.querySelectorAll(".is-refused")) refused.closest("li").remove();
+  const size = files.reduce((sum, file) => sum + file.size, 0);
+  const there = [...list.querySelectorAll("[data-octets]")].reduce((sum, file) => sum + Number(file.dataset.octets), 0);
   text().closest(".composer").classList.add("is-open");
+  if (there + size > Number(list.dataset.limit)) refuse(files, list.dataset.tooLarge, there + size);
+  else upload(files);
+  return true;
 }
 
-function line(name, size, tooLarge) {
-  const item = document.createElement("li");
-  const shown = document.createElement("span");
-  const measured = document.createElement("span");
-  shown.className = `file${tooLarge ? " is-too-large" : ""}`;
-  measured.className = "file-size";
-  measured.textContent = size;
-  shown.append(name, " ", measured);
-  item.append(shown);
+async function upload(files) {
+  const lines = files.map((file) => line(file.name, fileList().dataset.uploading, "is-uploading", file.size));
+  fileList().append(...lines);
+  ready();
+  await Promise.all(files.filter(isPicture).map(preview));
+  const kept = await change((data) => { for (const file of files) data.append("attachments", file); });
+  for (const item of lines) item.remove();
+  if (kept === undefined) refuse(files, fileList()?.dataset.notAttached);
+  else show(kept);
+}
+
+/** Send a change of the files with the draft; gives the list as it is then, undefined when nobody answered. */
+function change(fill) {
+  const url = fileList()?.dataset.url;
+  if (!url) return undefined;
+  const data = draftData();
+  fill(data);
+  clearTimeout(waiting);
+  dirty = false;
+  const answer = saving.then(() => fetch(url, { method: "POST", body: data, headers: { "HX-Request": "true" }, credentials: "same-origin" }))
+    .then((response) => (response.ok ? response.text() : undefined)).catch(() => undefined);
+  saving = answer.then((kept) => { if (kept === undefined) dirty = true; });
+  return answer;
+}
+
+function show(kept) {
+  const list = fileList();
+  if (!list) return;
+  const others = [...list.querySelectorAll(".is-uploading")].map((each) => each.closest("li"));
+  list.innerHTML = kept;
+  list.append(...others);
+  ready();
+}
+
+function refuse(files, words, size = 0) {
+  fileList()?.append(line(`${files.map((file) => file.name).join(", ")}: ${words}`, size ? sizeOf(size) : "", "is-too-large is-refused"));
+  ready();
+}
+
+function line(name, size, state, octets = 0) {
+  const item = document.getElementById("composer-file-mould").content.firstElementChild.cloneNode(true);
+  const shown = item.querySelector(".file");
+  shown.className += ` ${state}`;
+  if (octets) Object.assign(shown.dataset, { name, octets });
+  item.querySelector(".file-name").textContent = name;
+  item.querySelector(".file-size").textContent = size;
+  if (octets) item.querySelector(".file-remove").remove();
   return item;
 }
 
-/** The picture itself before its name. A data address: the page loads no other. */
-function preview(item, file) {
-  const reader = new FileReader();
-  reader.onload = () => {
-    const picture = document.createElement("img");
-    picture.className = "file-picture";
-    picture.alt = "";
-    picture.src = reader.result;
-    item.firstChild.prepend(picture);
-  };
-  reader.readAsDataURL(file);
+/** Pictures before their names, and a button that sends only what is there. */
+function ready() {
+  const list = fileList();
+  if (!list) return;
+  for (const shown of list.querySelectorAll("[data-name]")) {
+    const source = previews.get(shown.dataset.name);
+    if (!source || shown.querySelector("img")) continue;
+    const picture = Object.assign(document.createElement("img"), { className: "file-picture", alt: "", src: source });
+    shown.prepend(picture);
+  }
+  const send = form().querySelector("[data-send]");
+  send.disabled = Boolean(list.querySelector(".is-uploading, .is-refused"));
 }
 
+function preview(file) {
+  return new Promise((done) => {
+    const reader = new FileReader();
+    reader.onload = () => { previews.set(file.name, reader.result); done(); };
+    reader.onerror = done;
+    reader.readAsDataURL(file);
+  });
+}
+
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest(".file-remove");
+  if (!button) return;
+  event.preventDefault();
+  event.stopPropagation(); // as in answer() below
+  if (button.value) {
+    const kept = await change((data) => data.append("remove", button.value));
+    if (kept !== undefined) show(kept);
+  } else {
+    button.closest("li").remove();
+    ready();
+  }
+  text()?.focus();
+}, true);
+
 const PICTURES = /^image\/(png|jpeg|gif|webp)$/;
-const picturesLimit = () => Number(document.getElementById("composer-files").dataset.pictureLimit);
+const picturesLimit = () => Number(fileList().dataset.pictureLimit);
 const isPicture = (file) => PICTURES.test(file.type) && file.size <= picturesLimit();
 
 /** A name for a picture that no other chosen file has and that can stand in brackets. */
 function named(file, taken) {
   const ending = file.name.includes(".") ? file.name.slice(file.name.lastIndexOf(".")) : `.${file.type.split("/")[1]}`;
   const pasted = /^image\.\w+$/.test(file.name);
-  const stem = pasted ? document.getElementById("composer-files").dataset.picture : file.name.slice(0, -ending.length).replace(/[[\]:\n]/g, "_");
+  const stem = pasted ? fileList().dataset.picture : file.name.slice(0, -ending.length).replace(/[[\]:\n]/g, "_");
   let name = pasted ? `${stem}-1${ending}` : `${stem}${ending}`;
   for (let number = 2; taken.has(name); number += 1) name = `${stem}-${number}${ending}`;
   taken.add(name);
@@ -172,9 +274,8 @@ function named(file, taken) {
 /** Pictures stand where the cursor is, as their names in brackets; other files are only attached. */
 function place(files) {
   const field = text();
-  const input = document.getElementById("composer-attachments");
-  if (!input || !files.length) return false;
-  const taken = new Set([...input.files].map((file) => file.name));
+  if (!fileList() || !files.length) return false;
+  const taken = new Set([...fileList().querySelectorAll("[data-name]")].map((file) => file.dataset.name));
   const placed = [...files].map((file) => (isPicture(file) ? named(file, taken) : file));
   const marks = placed.filter(isPicture).map((file) => `[${file.name}]`).join("\n");
   if (marks) {
@@ -184,17 +285,11 @@ function place(files) {
   return take(placed);
 }
 
-document.addEventListener("change", (event) => { if (event.target.id === "composer-attachments") listFiles(event.target); });
-
-function take(files) {
-  const input = document.getElementById("composer-attachments");
-  if (!input || !files.length) return false;
-  const all = new DataTransfer();
-  for (const file of [...input.files, ...files]) all.items.add(file);
-  input.files = all.files;
-  listFiles(input);
-  return true;
-}
+document.addEventListener("change", (event) => {
+  if (event.target.id !== "composer-attachments") return;
+  take([...event.target.files]);
+  event.target.value = "";
+});
 
 document.addEventListener("paste", (event) => {
   if (event.target.id === "composer-text" && place(event.clipboardData.files)) event.preventDefault();
@@ -241,7 +336,7 @@ document.addEventListener("click", (event) => {
 });
 
 // --- Changing the mode -----------------------------------------------------------------------------------------------
-// What is written while the other mode is on its way, and the chosen files, come along.
+// What is written while the other mode is on its way comes along.
 const isNote = () => form().elements.mode.value === "note";
 let carried = {};
 let left;
@@ -256,7 +351,6 @@ document.body.addEventListener("htmx:beforeSwap", (event) => {
     carried.text = { note: isNote(), value: text().value };
     saveLast();
   }
-  if (!isNote()) carried.files = document.getElementById("composer-attachments").files;
 });
 
 // At once, not when it has settled: the next letter comes before that.
@@ -268,7 +362,6 @@ document.body.addEventListener("htmx:afterSwap", (event) => {
     changed();
   }
   carried.text = undefined;
-  if (!isNote() && carried.files?.length) take(carried.files);
   field.focus();
   field.setSelectionRange(field.value.length, field.value.length);
 });

@@ -14,7 +14,7 @@ from django.db import connection
 from playwright.sync_api import Page, Route, expect
 
 from conversations import live
-from conversations.models import Conversation, Draft, Message
+from conversations.models import Conversation, Draft, DraftFile, Message
 from organizations import scope
 from tests.support import builders
 from tests.support.browsing import be_patient, log_in
@@ -227,3 +227,46 @@ def test_a_picture_that_is_named_and_not_there_is_asked_about(at_work: Page, tow
     at_work.get_by_role("button", name="Skicka ändå").click()
     expect(at_work.get_by_text("Mailet skickas om")).to_be_visible()
     assert len(sent(town)) == 1
+
+
+def files_of(town: Town, kind: str = "draft") -> list[str]:
+    with scope.organization(town.organization):
+        if kind == "draft":
+            return list(DraftFile.objects.order_by("pk").values_list("name", flat=True))
+        return [file.name for file in Message.objects.get(kind="outbound").attachments.order_by("position")]
+
+
+def test_files_chosen_are_there_after_a_reload_and_can_be_taken_away(at_work: Page, town: Town, tmp_path: Path) -> None:
+    for name in ("karta.txt", "plan.txt"):
+        (tmp_path / name).write_text(f"{name} norr är upp")
+    at_work.get_by_role("textbox", name="Meddelande").fill("Se filen.")
+    for name in ("karta.txt", "plan.txt"):
+        at_work.locator("#composer-attachments").set_input_files(tmp_path / name)
+    files = at_work.get_by_role("list", name="Filer i det här mailet")
+    expect(files.locator("[name=kept]")).to_have_count(2)
+    at_work.reload()
+    expect(at_work.get_by_role("textbox", name="Meddelande")).to_have_value("Se filen.")
+    expect(files).to_contain_text("karta.txt")
+    at_work.get_by_role("button", name="Ta bort karta.txt").click()
+    expect(files).not_to_contain_text("karta.txt")
+    assert files_of(town) == ["plan.txt"]
+    at_work.get_by_role("button", name="Skicka till Barry").click()
+    expect(at_work.get_by_text("Mailet skickas om")).to_be_visible()
+    assert files_of(town, "sent") == ["plan.txt"]
+    assert (files_of(town), drafts(town)) == ([], [])
+
+
+@pytest.mark.parametrize("place", [".toast", ".message-delivery"])
+def test_a_mail_taken_back_while_another_is_begun_leaves_both(at_work: Page, town: Town, place: str) -> None:
+    """The second is only on the page when the first is taken back."""
+    at_work.get_by_role("textbox", name="Meddelande").fill("Det första.")
+    at_work.get_by_role("button", name="Skicka till Barry").click()
+    expect(at_work.get_by_text("Mailet skickas om")).to_be_visible()
+    at_work.get_by_role("textbox", name="Meddelande").fill("Det andra.")
+    at_work.locator(place).get_by_role("button", name="Ångra").dispatch_event("click")
+    expect(at_work.get_by_text("Du skrev redan ett svar")).to_be_visible()
+    expect(at_work.get_by_role("textbox", name="Meddelande")).to_have_value("Det andra.")
+    assert sorted(drafts(town)) == ["Det andra.", "Det första."]
+    at_work.get_by_role("button", name="Byt till den").click()
+    expect(at_work.get_by_role("textbox", name="Meddelande")).to_have_value("Det första.")
+    expect(at_work.locator(".composer-other")).to_contain_text("Det andra.")

@@ -15,7 +15,7 @@ from django.db import IntegrityError, transaction
 from django.urls import reverse
 from django.utils import timezone, translation
 
-from conversations import composer, pictures, timeline
+from conversations import composer, drafts, pictures, timeline
 from conversations.models import Attachment, Blob, Conversation, Draft, Message
 from forwarding.reading import read_mail
 from forwarding.reading.mail import ReadMail
@@ -371,7 +371,7 @@ def test_message_and_outbox_share_one_fate(conversation, town, monkeypatch) -> N
 def test_a_mail_taken_back_is_a_draft_again_and_the_conversation_as_before(conversation, town) -> None:
     before = (conversation.status, conversation.unanswered_since, conversation.message_count)
     message = send(conversation, town, then="done", cc=[DAVID], not_before=timezone.now() + timedelta(seconds=10))
-    assert composer.undo(message, town.agent)
+    assert drafts.undo(message, town.agent)
     conversation.refresh_from_db()
     assert (conversation.status, conversation.unanswered_since, conversation.message_count) == before
     draft = Draft.objects.get(conversation=conversation, author=town.agent)
@@ -383,7 +383,7 @@ def test_a_mail_that_came_since_stays_unanswered_when_the_answer_is_taken_back(c
     timeline.set_status(conversation, Conversation.Status.DONE, actor=town.agent)
     planned = send(conversation, town, not_before=timezone.now() + timedelta(days=1))
     newer = builders.received(town.inbox, "Tillägg", "En sak till.", conversation=conversation)
-    assert composer.undo(planned, town.agent)
+    assert drafts.undo(planned, town.agent)
     conversation.refresh_from_db()
     assert (conversation.status, conversation.unanswered_since) == ("unanswered", newer.received_at)
 
@@ -392,7 +392,7 @@ def test_the_first_unanswered_mail_counts_when_the_answer_is_taken_back(conversa
     since = conversation.unanswered_since
     planned = send(conversation, town, not_before=timezone.now() + timedelta(days=1))
     builders.received(town.inbox, "Tillägg", "En sak till.", conversation=conversation)
-    assert composer.undo(planned, town.agent)
+    assert drafts.undo(planned, town.agent)
     conversation.refresh_from_db()
     assert (conversation.status, conversation.unanswered_since) == ("unanswered", since)
 
@@ -400,7 +400,7 @@ def test_the_first_unanswered_mail_counts_when_the_answer_is_taken_back(conversa
 def test_what_a_colleague_decided_since_stands_when_the_answer_is_taken_back(conversation, town) -> None:
     planned = send(conversation, town, not_before=timezone.now() + timedelta(days=1))
     timeline.set_status(conversation, Conversation.Status.WAITING, actor=town.admin)
-    assert composer.undo(planned, town.agent)
+    assert drafts.undo(planned, town.agent)
     conversation.refresh_from_db()
     assert conversation.status == "waiting"
 
@@ -409,7 +409,7 @@ def test_a_comment_is_no_activity_when_the_answer_is_taken_back(conversation, to
     active = conversation.last_activity_at
     planned = send(conversation, town, not_before=timezone.now() + timedelta(days=1))
     timeline.add_note(conversation, author=town.agent, text="Ring Barry")
-    assert composer.undo(planned, town.agent)
+    assert drafts.undo(planned, town.agent)
     conversation.refresh_from_db()
     assert (conversation.status, conversation.last_activity_at) == ("unanswered", active)
 
@@ -417,21 +417,21 @@ def test_a_comment_is_no_activity_when_the_answer_is_taken_back(conversation, to
 def test_a_mail_a_worker_has_taken_is_not_taken_back(conversation, town) -> None:
     message = send(conversation, town)
     OutboundMail.objects.filter(pk=message.outbound_id).update(state="sending", attempts=1)
-    assert not composer.undo(message, town.agent)
+    assert not drafts.undo(message, town.agent)
     assert Message.objects.filter(pk=message.pk).exists()
 
 
 def test_taking_back_twice_is_harmless(conversation, town) -> None:
     message = send(conversation, town, not_before=timezone.now() + timedelta(seconds=10))
-    assert composer.undo(message, town.agent)
-    assert not composer.undo(message, town.agent)
+    assert drafts.undo(message, town.agent)
+    assert not drafts.undo(message, town.agent)
 
 
 def test_a_mail_taken_back_is_never_sent(town) -> None:
     with scope.organization(town.organization):
         conversation = builders.received(town.inbox).conversation
         message = send(conversation, town, not_before=timezone.now() + timedelta(seconds=10))
-        composer.undo(message, town.agent)
+        drafts.undo(message, town.agent)
         OutboundMail.objects.update(next_attempt_at=timezone.now() - timedelta(days=1))
     assert outbox_queue.claim(10) == []
 

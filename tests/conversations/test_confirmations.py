@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from conversations import composer, confirmations
+from conversations import confirmations, drafts
 from conversations.confirmations import Facts, confirm, refusal
 from conversations.models import Conversation, Message
 from forwarding.classifying import auto_answer_obstacle, classify
@@ -119,7 +119,7 @@ def test_it_is_a_row_in_the_conversation_and_changes_no_state(town) -> None:
 def test_nobody_can_take_it_back(town) -> None:
     sent = confirmed(arrive(town))
     assert sent is not None
-    assert not composer.undo(sent, town.agent)
+    assert not drafts.undo(sent, town.agent)
 
 
 @pytest.mark.django_db

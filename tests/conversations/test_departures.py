@@ -12,7 +12,7 @@ import pytest
 import time_machine
 from django.utils import timezone
 
-from conversations import composer
+from conversations import drafts
 from conversations.models import Conversation, Message
 from organizations import scope
 from tests.conversations.test_composer import send
@@ -190,7 +190,7 @@ def test_a_planned_mail_keeps_its_place_in_the_thread_and_its_words(town, conver
 def test_a_planned_mail_can_be_taken_back_until_it_leaves(town, conversation, relay, courier) -> None:
     message = plan(town, conversation)
     with scope.organization(town.organization):
-        assert composer.undo(message, town.agent)
+        assert drafts.undo(message, town.agent)
     time_passes(message)
     assert courier.step() == 0
     assert relay.taken == []
@@ -201,7 +201,7 @@ def test_a_planned_mail_that_has_left_cannot_be_taken_back(town, conversation, r
     time_passes(message)
     courier.step()
     with scope.organization(town.organization):
-        assert not composer.undo(message, town.agent)
+        assert not drafts.undo(message, town.agent)
     assert len(relay.taken) == 1
 
 

@@ -240,6 +240,17 @@ def test_undo_takes_along_what_was_written_since(place: Town) -> None:
 
 
 @pytest.mark.usefixtures("opened")
+def test_undo_puts_a_draft_aside_where_its_author_writes_something_else(place: Town) -> None:
+    first, second = two_mails(place)
+    new = detaching.detach(second, actor=place.agent)
+    Draft.objects.create(conversation=new, author=place.agent, text="Till den ena")
+    Draft.objects.create(conversation=first.conversation, author=place.agent, text="Till den andra")
+    detaching.undo(new, actor=place.agent)
+    found = Draft.objects.filter(conversation=first.conversation).order_by("aside").values_list("text", "aside")
+    assert list(found) == [("Till den andra", False), ("Till den ena", True)]
+
+
+@pytest.mark.usefixtures("opened")
 def test_undo_after_a_new_mail_leaves_it_unanswered(place: Town) -> None:
     first, second = two_mails(place)
     timeline.set_status(first.conversation, "done", actor=place.agent)

@@ -8,10 +8,9 @@ import uuid
 import pytest
 from django.db import connection
 
-from conversations import composer
+from conversations import composer, drafts
 from conversations.forms import DraftForm
 from conversations.models import Draft, Message
-from conversations.views.composing import save_draft
 from organizations import scope
 from tests.support import builders
 from tests.support.together import somebody_waits
@@ -29,7 +28,7 @@ def test_a_text_that_is_saved_while_it_is_sent_is_no_draft_afterwards() -> None:
         form = DraftForm(written)
         assert form.is_valid(), form.errors
         with scope.organization(town.organization):
-            save_draft(conversation, town.agent, form)
+            drafts.save(conversation, town.agent, form.cleaned_data)
         connection.close()
 
     saving = threading.Thread(target=save)

@@ -79,6 +79,7 @@ MEMBERS = {
     "conversations:address_works",
     "conversations:compose",
     "conversations:draft",
+    "conversations:draft_files",
     "conversations:reply",
     "conversations:note",
     "conversations:undo",

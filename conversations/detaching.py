@@ -91,6 +91,24 @@ def undo(opened: Conversation, *, actor: User) -> Conversation:
     return source
 
 
+def take_away(message: Message, *, original: Message) -> None:
+    """Remove a received mail that is a copy of another. A conversation left empty goes into that of the original."""
+    _lock_filing(message.inbox_id)
+    source, target = timeline.standing(message.conversation_id), timeline.standing(original.conversation_id)
+    rows = Conversation.objects.select_for_update().filter(pk__in=(source, target)).order_by("pk").in_bulk()
+    left, kept = rows[source], rows[target]
+    message.delete()
+    if left.unanswered_since == message.received_at:
+        _settle(left)
+    if left != kept and not Message.objects.filter(conversation=left).exists():
+        _move_drafts(left, kept)
+        left.merged_into = kept
+        left.status, left.unanswered_since, left.waiting_until = Status.DONE, None, None
+    _recount(left)
+    left.save()
+    live.announce_all(rows.values(), "message")
+
+
 def may_detach(conversation: Conversation, message: Message) -> bool:
     """Whether the mail can be taken out: it was received, and others stay behind."""
     return message.kind == Kind.INBOUND and conversation.message_count - conversation.note_count > 1

@@ -91,6 +91,12 @@ PROTECTIONS: dict[str, str | Promise] = {
 }
 
 
+# What is missing of a mail, by its reading stage.
+UNREAD: dict[str, str | Promise] = {
+    "headers": _("The text of this mail could not be read. All of it is in the original."),
+    "envelope": _("This mail could not be read. All of it is in the original."),
+}
+
 ADDRESSES_NAMED = 3
 """Of those that did not get a mail, in a sentence about it."""
 

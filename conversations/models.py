@@ -131,6 +131,9 @@ class Message(TenantModel):
         OUTBOUND = "outbound", _("Sent")
         NOTE = "note", _("Internal comment")
 
+    READ_IN_PART = ("headers", "envelope")
+    """Stages of reading that leave something unsaid; the original is attached then."""
+
     conversation = TenantForeignKey(Conversation, on_delete=models.CASCADE, related_name="messages")
     inbox = TenantForeignKey(Inbox, on_delete=models.PROTECT, related_name="+")
     kind = models.CharField(max_length=10, choices=Kind.choices)
@@ -220,6 +223,11 @@ class Message(TenantModel):
                 name="message_arrivals",
             ),
             models.Index(fields=["organization", "author"], condition=Q(untold_failure=True), name="message_untold"),
+            models.Index(
+                fields=["organization"],
+                condition=Q(reading_stage__in=("headers", "envelope")),
+                name="message_read_in_part",
+            ),
             GinIndex(fields=["search_vector"], name="message_search"),
         ]
 

@@ -40,6 +40,12 @@ EXCHANGED_FIELDS = (
     "text", "other_text", "html", "ranges", "content_hash", "reading_stage", "calendar", "protection", "authenticity",
     "authenticity_reason", "authenticity_by",
 )  # fmt: skip
+# What only a mail's header tells; it may have been unreadable with the rest.
+HEADER_FIELDS = (
+    "from_name", "from_address", "reply_to", "to", "cc", "subject", "message_id", "in_reply_to", "references",
+    "thread_root", "thread_index", "thread_topic", "date_header", "mail_class",
+)  # fmt: skip
+DESCRIBING_FIELDS = ("subject", "normal_subject", "contact", "sender_label")
 # What receiving a mail changes, with the columns' types.
 RECEIVING_CHANGES = {
     "status": "text",
@@ -137,15 +143,24 @@ def exchange(message: Message, content: Message, attachments: Sequence[Attachmen
 
     What was found out about its author does not hold for the copy: that is empty again.
     """
-    for name in EXCHANGED_FIELDS:
-        setattr(message, name, getattr(content, name))
-    message.search_vector = search_vector(message)
-    message.save(update_fields=[*EXCHANGED_FIELDS, "search_vector"])
-    if any(not file.inline for file in attachments):
-        Conversation.objects.filter(pk=message.conversation_id).update(has_attachments=True)
-    message.attachments.all().delete()
-    Attachment.objects.bulk_create(_placed(message, attachments))
+    _exchange(message, content, attachments, EXCHANGED_FIELDS)
     live.announce(message.conversation, "message")
+
+
+def reread(message: Message, content: Message, attachments: Sequence[Attachment], described: Conversation) -> None:
+    """Give a mail that had been read in part all that it says.
+
+    `described` is the conversation as the mail would have begun it. One that holds nothing else is named after it now.
+    """
+    conversation = locked(message.conversation)
+    _exchange(message, content, attachments, (*HEADER_FIELDS, *EXCHANGED_FIELDS))
+    if conversation.message_count == 1:
+        for name in DESCRIBING_FIELDS:
+            setattr(conversation, name, getattr(described, name))
+        conversation.snippet = snippet(message)
+    conversation.version += 1
+    conversation.save(update_fields=[*DESCRIBING_FIELDS, "snippet", "version"])
+    live.announce(conversation, "message")
 
 
 def add_outbound(
@@ -313,6 +328,17 @@ def snippet(message: Message) -> str:
         "".join(message.text[start:end] for start, end, kind in message.ranges if kind == "visible") or message.text
     )
     return " ".join(visible[: SNIPPET_CHARACTERS * 4].split())[:SNIPPET_CHARACTERS]
+
+
+def _exchange(message: Message, content: Message, attachments: Sequence[Attachment], fields: Sequence[str]) -> None:
+    for name in fields:
+        setattr(message, name, getattr(content, name))
+    message.search_vector = search_vector(message)
+    message.save(update_fields=[*fields, "search_vector"])
+    if any(not file.inline for file in attachments):
+        Conversation.objects.filter(pk=message.conversation_id).update(has_attachments=True)
+    message.attachments.all().delete()
+    Attachment.objects.bulk_create(_placed(message, attachments))
 
 
 def _arrive(conversation: Conversation, arrival: Arrival) -> None:

@@ -24,3 +24,11 @@ def known(inbox: Inbox, identifiers: Collection[str]) -> dict[str, list[Known]]:
     for identifier, pk, content_hash, sender, date, text, received_at in found:
         there[identifier].append(Known(pk, content_hash, sender, date, text, received_at, frozenset(files[pk])))
     return there
+
+
+def is_there(inbox: Inbox, identifier: str, content_hash: str, *, besides: int) -> bool:
+    """Whether another message than the one with the key `besides` has this identifier and content."""
+    equal = Message.objects.filter(
+        inbox=inbox, kind=Message.Kind.INBOUND, message_id=identifier, content_hash=content_hash
+    )
+    return equal.exclude(pk=besides).exists()

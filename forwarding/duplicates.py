@@ -63,6 +63,11 @@ def identifiers(mail: ReadMail, mail_domain: str, received_at: datetime) -> tupl
     )
 
 
+def identifier_apart(mail: ReadMail, mail_domain: str, number: int) -> str:
+    """An identifier for a mail that is stored beside its equal; `number` is its delivery's."""
+    return f"{mail.content_hash[:32]}.apart{number}@{NO_ID_HOST}.{mail_domain}"
+
+
 def judge(mail: ReadMail, known: Iterable[Known], received_at: datetime) -> Judgement:
     """Compare with the inbox's messages of the same identifier (incoming-mail rules, five cases)."""
     candidates = list(known)

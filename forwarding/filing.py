@@ -12,30 +12,25 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from django.conf import settings
 from django.db import OperationalError, connection
 
 from conversations import timeline
-from conversations.confirmations import confirm
 from conversations.models import Contact, Conversation, Message
 from conversations.quiet import QUIET_CLASSES
 from conversations.timeline import Arrival
-from forwarding import contacts, copies, duplicates, feedback, ladder, queue, storing, threads
-from forwarding.classifying import auto_answer_obstacle
-from forwarding.forwarding_codes import google_code
+from forwarding import closing, contacts, copies, duplicates, feedback, ladder, queue, reactions, storing, threads
 from forwarding.incoming import Incoming, Outcome, understand
 from forwarding.models import Delivery
 from forwarding.paths import addressed_to
 from forwarding.queue import Claim
 from forwarding.reading.child import Reader
-from forwarding.storms import Storms, is_calm
+from forwarding.storms import Storms
 from forwarding.subjects import normal_subject
 from forwarding.threading import Decision, Evidence, choose
 from inboxes.models import Inbox
 from organizations import scope
-from organizations.models import record
 
 log = logging.getLogger(__name__)
 
@@ -46,15 +41,6 @@ WORKERS_ENDED = "its workers ended"
 
 # Two workers must not both find a mail new, or open a conversation each for a mail and its answer.
 _LOCK_INBOXES = "SELECT pg_advisory_xact_lock(hashtext('filing'), inbox) FROM unnest(%s::integer[]) AS inbox"
-_CLOSE = """
-    UPDATE forwarding_delivery AS delivery
-    SET state = done.state, message_id = done.message_id, reason = done.reason, sender = done.sender,
-        header_message_id = done.header_message_id, filed_at = now(), lease_until = NULL,
-        verify_at = CASE WHEN done.state = 'filed' THEN now() END
-    FROM unnest(%s::bigint[], %s::text[], %s::bigint[], %s::text[], %s::text[], %s::text[])
-        AS done(id, state, message_id, reason, sender, header_message_id)
-    WHERE delivery.id = done.id
-"""
 
 
 @dataclass(frozen=True)
@@ -139,7 +125,7 @@ def file_letters(letters: Sequence[Incoming]) -> dict[int, Outcome]:
     placed: dict[int, list[Placed]] = defaultdict(list)
     inboxes: dict[int, Inbox] = {}
     for letter in letters:
-        outcome = feedback.settle(letter)
+        outcome = feedback.settle(letter) if letter.delivery.message_id is None else None
         # What comes to a return path and is no report (an absence notice, a person whose program answers the envelope
         # sender) belongs to the conversation of the mail it answers.
         sent = answered[letter.delivery.pk]
@@ -179,7 +165,7 @@ class _InboxFiling:
 
     def _file_wave(self, wave: Sequence[Placed]) -> None:
         known = copies.known(self.inbox, {identifier for each in wave for identifier in each.identifiers})
-        new = [each for each in wave if not self._settle_duplicate(each, known)]
+        new = [each for each in wave if not self._read_anew(each) and not self._settle_duplicate(each, known)]
         if not new:
             return
         lookup = threads.InboxLookup(self.inbox, [each.evidence for each in new], self.own)
@@ -188,33 +174,33 @@ class _InboxFiling:
         timeline.receive_all(arrivals)
         for each, arrival in zip(new, arrivals, strict=True):
             self.outcomes[each.letter.delivery.pk] = Outcome(State.FILED, arrival.message)
-            self._react(each.letter, arrival.message)
+            reactions.react(each.letter, arrival.message, self.inbox)
 
-    def _react(self, letter: Incoming, message: Message) -> None:
-        """What else a filed mail sets in motion: a confirmation where the inbox wants it, a code for the admin."""
-        code = google_code(letter.mail)
-        if code:
-            record("inbox.forwarding_code", self.inbox, code=code)
-        contact = message.conversation.contact
-        wanted = self.inbox.confirmation_at(letter.delivery.received_at) and message.conversation.message_count == 1
-        if not wanted or contact is None or contact.complained_at is not None:
-            return
-        if is_calm(self.inbox, letter.delivery.received_at):
-            confirm(
-                message,
-                obstacle=auto_answer_obstacle(letter.mail, letter.delivery.mail_from, letter.mail_class),
-                names_inbox=self._is_named(letter, message.addressed_to),
-            )
+    def _read_anew(self, each: Placed) -> bool:
+        """Show all of a mail that is here already, but had been read in part (forwarding.ladder)."""
+        letter, message = each.letter, each.letter.delivery.message
+        if message is None:
+            return False
+        author = contacts.person_of(letter, self.own)
+        contact = contacts.stored([author])[author.address.lower()[:320]] if author else None
+        content = storing.message_of(letter, self._free_identifier(each))
+        files = storing.attachments_of([letter.mail])[0]
+        timeline.reread(message, content, files, self._described(letter, contact))
+        self.outcomes[letter.delivery.pk] = Outcome(State.FILED, message)
+        return True
 
-    def _is_named(self, letter: Incoming, path: str) -> bool:
-        """Whether the author wrote to the inbox: to its address, to one that is forwarded to it, or to its service address."""
-        ways = {self.inbox.address, path, letter.delivery.recipient} - {""}
-        named = (person.address.lower() for person in (*letter.mail.to, *letter.mail.cc))
-        return path == self.inbox.address or any(address in ways for address in named)
+    def _free_identifier(self, each: Placed) -> str:
+        """What a mail is stored under whose equal may be here: its identifier, or else one of its own."""
+        delivery, mail = each.letter.delivery, each.letter.mail
+        if copies.is_there(self.inbox, each.identifiers[0], mail.content_hash, besides=delivery.message_id or 0):
+            return duplicates.identifier_apart(mail, settings.MAIL_DOMAIN, delivery.pk)
+        return each.identifiers[0]
 
     def _settle_duplicate(self, each: Placed, known: dict[str, list[duplicates.Known]]) -> bool:
         """Account for a mail that is here already; a fuller copy takes the place of the one there."""
         letter = each.letter
+        if letter.delivery.stands_alone:
+            return False
         candidates = [candidate for identifier in each.identifiers for candidate in known[identifier]]
         judgement = duplicates.judge(letter.mail, candidates, letter.delivery.received_at)
         if judgement.message_pk is None:
@@ -264,7 +250,8 @@ class _InboxFiling:
 
     def _message(self, each: Placed, decision: Decision) -> Message:
         letter = each.letter
-        message = storing.message_of(letter, each.identifiers[0])
+        identifier = self._free_identifier(each) if letter.delivery.stands_alone else each.identifiers[0]
+        message = storing.message_of(letter, identifier)
         message.inbox = self.inbox
         message.addressed_to = addressed_to(letter.mail, self.inbox.address, mail_domain=settings.MAIL_DOMAIN)[:320]
         message.thread_rule = decision.rule
@@ -283,8 +270,16 @@ class _InboxFiling:
             message.thread_rule = RULE_OF_STORMS
         if folded is not None:
             return folded
+        conversation = self._described(letter, contact)
+        conversation.related_to_id = decision.related_id
+        if storm:
+            self.storms.fold_into(storm, conversation)
+        return conversation
+
+    def _described(self, letter: Incoming, contact: Contact | None) -> Conversation:
+        """An unsaved conversation that a mail begins."""
         sender = letter.mail.sender
-        conversation = timeline.new_conversation(
+        return timeline.new_conversation(
             self.inbox,
             subject=letter.mail.subject,
             normal_subject=normal_subject(letter.mail.subject),
@@ -292,10 +287,6 @@ class _InboxFiling:
             sender_label=(sender.name or sender.address) if sender else letter.delivery.mail_from,
             at=letter.delivery.received_at,
         )
-        conversation.related_to_id = decision.related_id
-        if storm:
-            self.storms.fold_into(storm, conversation)
-        return conversation
 
 
 def _waves(placed: Sequence[Placed]) -> Iterator[list[Placed]]:
@@ -322,7 +313,7 @@ def _file_together(claims: Sequence[Claim], reader: Reader, deadline: float | No
     for letters in _portions(due, reader, deadline, hurried):
         with scope.organization(organization_id):
             mine = _locked(letters)
-            _close(mine, file_letters(mine))
+            closing.close(mine, file_letters(mine))
 
 
 def _portions(
@@ -363,22 +354,9 @@ def _lock_inboxes(inboxes: Sequence[Inbox | None]) -> None:
 
 
 def _inbox(letter: Incoming, answered: Message | None) -> Inbox | None:
-    return answered.inbox if answered else letter.delivery.inbox
-
-
-def _close(letters: Sequence[Incoming], outcomes: dict[int, Outcome]) -> None:
-    """Store the final states."""
-    done = [(letter, outcomes[letter.delivery.pk]) for letter in letters]
-    columns: list[Any] = [
-        [letter.delivery.pk for letter, _ in done],
-        [str(outcome.state) for _, outcome in done],
-        [outcome.message.pk if outcome.message else None for _, outcome in done],
-        [outcome.reason[:300] for _, outcome in done],
-        [(letter.mail.sender.address.lower() if letter.mail.sender else "")[:320] for letter, _ in done],
-        [letter.mail.message_id[:998] for letter, _ in done],
-    ]
-    with connection.cursor() as cursor:
-        cursor.execute(_CLOSE, columns)
+    """Where a mail belongs: where it is, or where the mail is that it answers, or where it was sent."""
+    shown = letter.delivery.message or answered
+    return shown.inbox if shown else letter.delivery.inbox
 
 
 def _give_up_or_postpone(claim: Claim, error: Exception) -> None:

@@ -16,11 +16,8 @@ from django.conf import settings
 from django.db.models import BooleanField, Case, Count, F, Func, Q, Value, When
 from django.utils import timezone
 
-from conversations.models import Conversation
-from forwarding import queue
+from conversations.models import Conversation, Message
 from forwarding.models import Delivery, Refusal
-from organizations import wakeups
-from organizations.models import User, record
 
 State = Delivery.State
 SPAM, REFUSED = "spam", "refused"
@@ -37,7 +34,7 @@ _MESSAGE_ID = re.compile(r"<([^<>\s]+)>")
 _DELIVERY_FIELDS = (
     "pk", "received_at", "entry_state", "sender", "mail_from", "recipient", "header_message_id", "peer_ip", "helo", "reason",
     "attempts", "next_attempt_at", "filed_at", "inbox__address", "message__conversation__number",
-    "message__conversation__subject",
+    "message__conversation__subject", "message__reading_stage", "stands_alone",
 )  # fmt: skip
 _REFUSAL_FIELDS = (
     "pk",
@@ -102,6 +99,7 @@ class Entry:
 
     `sender`: the author's address; the envelope sender where the mail was not read. `inbox`: the inbox's own address,
     "" for a return path. `conversation`: the number of the conversation that holds it, or the mail it repeats.
+    `read_in_part`: its message does not show all of it. `stands_alone`: people have said that it repeats no other.
     """
 
     place: Place
@@ -118,6 +116,8 @@ class Entry:
     attempts: int = 0
     next_attempt_at: datetime | None = None
     filed_at: datetime | None = None
+    read_in_part: bool = False
+    stands_alone: bool = False
     reply: str = ""
     times: int = 1
     first_at: datetime | None = None
@@ -178,27 +178,6 @@ def counts(search: Search) -> dict[str, int]:
     if search.state in ("", REFUSED) and not search.identifier:
         numbers[REFUSED] = Refusal.objects.filter(_refused(search)).count()
     return numbers
-
-
-def parked() -> int:
-    """How many mails are parked."""
-    return Delivery.objects.filter(state=State.PARKED).count()
-
-
-def refile(delivery: Delivery, *, actor: User | None) -> None:
-    """Have a parked mail filed anew. Does nothing with any other."""
-    if delivery.state == State.PARKED:
-        queue.retry_now(delivery)
-        record("delivery.refiled", delivery, actor=actor)
-        wakeups.notify(wakeups.SPOOL)
-
-
-def refile_all(*, actor: User | None = None) -> int:
-    """Have every parked mail filed anew; returns how many."""
-    waiting = list(Delivery.objects.filter(state=State.PARKED).order_by("pk"))
-    for delivery in waiting:
-        refile(delivery, actor=actor)
-    return len(waiting)
 
 
 def _deliveries(search: Search, start: Place | None, backwards: bool, limit: int) -> list[Entry]:
@@ -304,12 +283,13 @@ def _beyond(start: Place | None, column: str, kind: str, backwards: bool) -> Q:
 def _delivery_entry(
     pk: int, at: datetime, state: str, sender: str, mail_from: str, recipient: str, message_id: str, peer_ip: str,
     helo: str, reason: str, attempts: int, next_attempt_at: datetime, filed_at: datetime | None, inbox: str | None,
-    conversation: int | None, subject: str | None,
+    conversation: int | None, subject: str | None, stage: str | None, stands_alone: bool,
 ) -> Entry:  # fmt: skip
     return Entry(
         Place(at, _DELIVERY, pk), state, sender or mail_from, mail_from, recipient, inbox or "", _peer(peer_ip, helo),
         message_id=message_id, conversation=conversation, subject=subject or "", reason=reason, attempts=attempts,
         next_attempt_at=next_attempt_at, filed_at=filed_at,
+        read_in_part=stage in Message.READ_IN_PART, stands_alone=stands_alone,
     )  # fmt: skip
 
 

@@ -48,9 +48,16 @@ class Line:
     sentence: str
 
     @property
-    def may_retry(self) -> bool:
-        """Whether the mail can be filed anew."""
-        return self.entry.state == State.PARKED
+    def again(self) -> str:
+        """What the button says that has the mail filed anew; "" when nothing is gained by that."""
+        if self.entry.state == State.PARKED:
+            return _("Try again")
+        return _("Read again") if self.entry.state == State.FILED and self.entry.read_in_part else ""
+
+    @property
+    def is_refusal(self) -> bool:
+        """Whether there is nothing but the answer that the sender's server got."""
+        return self.entry.state == REFUSED
 
 
 def line(entry: Entry) -> Line:
@@ -64,7 +71,7 @@ def sentence(entry: Entry) -> str:
         case State.ACCEPTED:
             return _waiting(entry)
         case State.FILED:
-            return "" if entry.conversation else _("The mail has been removed from the inbox since.")
+            return _filed(entry)
         case "spam":
             return _("It is in a conversation that somebody has marked as spam.")
         case State.DUPLICATE:
@@ -81,6 +88,16 @@ def sentence(entry: Entry) -> str:
 def gaps(found: dict[str, int]) -> list[tuple[str, int]]:
     """Kinds of gap in words, with their numbers."""
     return [(str(GAPS.get(kind, kind)), number) for kind, number in found.items()]
+
+
+def _filed(entry: Entry) -> str:
+    if not entry.conversation:
+        return _("The mail has been removed from the inbox since.")
+    if entry.read_in_part:
+        return _("Not all of it could be read. The original is attached.")
+    if entry.stands_alone:
+        return _("It was taken for a copy of another mail. Somebody here chose to have it shown.")
+    return ""
 
 
 def _waiting(entry: Entry) -> str:

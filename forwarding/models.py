@@ -62,6 +62,7 @@ class Delivery(TenantModel):
     filed_at = models.DateTimeField(null=True)
     reason = models.CharField(max_length=300, blank=True)
     message = TenantForeignKey(Message, on_delete=models.SET_NULL, null=True, related_name="+", db_index=True)
+    stands_alone = models.BooleanField(db_default=False, default=False, help_text="people say that it is no duplicate")
     sender = models.CharField(max_length=320, blank=True, help_text="From address, for looking a mail up")
     header_message_id = models.CharField(max_length=998, blank=True)
     verify_at = models.DateTimeField(null=True, help_text="when the author's proof is looked at next; empty: done")

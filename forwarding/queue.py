@@ -148,15 +148,17 @@ def set_aside(claim: Claim) -> None:
     _change([claim], lease_until=None)
 
 
-def retry_now(delivery: Delivery) -> None:
-    """Put a parked mail back in the queue. Call inside the organization's scope."""
-    Delivery.objects.filter(pk=delivery.pk, state=Delivery.State.PARKED).update(
+def put_back(delivery: Delivery, **values: Any) -> None:
+    """Put a mail that has a final state back in the queue, as if it had just come. Call inside the organization's scope."""
+    Delivery.objects.filter(pk=delivery.pk, state=delivery.state).update(
         state=Delivery.State.ACCEPTED,
         attempts=0,
         failures=0,
         lease_until=None,
         next_attempt_at=timezone.now(),
         filed_at=None,
+        verify_at=None,
+        **values,
     )
 
 

@@ -20,7 +20,7 @@ from django.views.decorators.http import require_GET, require_POST, require_safe
 from conversations.files import download_name
 from conversations.models import Message
 from forwarding import ledger as accounts
-from forwarding import ledger_words, reconciling
+from forwarding import ledger_words, reconciling, refiling
 from forwarding.forms import LedgerForm
 from forwarding.ledger import Page, Place, Search
 from forwarding.models import Delivery, RawMail
@@ -40,11 +40,7 @@ def original(request: MemberRequest, organization_slug: str, pk: int) -> HttpRes
     """Download the mail exactly as it was received; `?copy=` names another delivery of it than the one shown."""
     message, raw = _received(pk, copy=request.GET.get("copy", ""))
     record("message.downloaded", message, actor=request.user)
-    response = HttpResponse(raw, content_type="message/rfc822")
-    name = download_name(message.subject[:FILE_NAME_CHARACTERS] or "mail")
-    response.headers["Content-Disposition"] = content_disposition_header(True, f"{name}.eml") or ""
-    response.headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
-    return response
+    return _download(raw, message.subject)
 
 
 @require_GET
@@ -74,7 +70,8 @@ def ledger(request: MemberRequest, organization_slug: str) -> HttpResponse:
         "lines": [ledger_words.line(entry) for entry in page.entries],
         "earlier_url": _page_url(request, before=page.before),
         "later_url": _page_url(request, after=page.after),
-        "parked": accounts.parked(),
+        "parked": refiling.parked(),
+        "read_in_part": refiling.read_in_part(),
         "check": check,
         "gaps": ledger_words.gaps(check.data) if check and check.kind == reconciling.GAP else [],
         "size_limit": settings.SMTP_MESSAGE_OCTETS,
@@ -83,13 +80,62 @@ def ledger(request: MemberRequest, organization_slug: str) -> HttpResponse:
     return render(request, "forwarding/ledger.html", context)
 
 
+@require_GET
+@admin_required
+def delivered(request: MemberRequest, organization_slug: str, pk: int) -> HttpResponse:
+    """Download the mail of a delivery exactly as it was received, whatever became of it."""
+    delivery = get_object_or_404(Delivery.objects.select_related("raw", "message"), pk=pk)
+    record("delivery.downloaded", delivery, actor=request.user)
+    return _download(bytes(delivery.raw.content), delivery.message.subject if delivery.message else "")
+
+
 @require_POST
 @admin_required
 def refile(request: MemberRequest, organization_slug: str, pk: int) -> HttpResponse:
-    """Have a parked mail filed anew."""
-    accounts.refile(get_object_or_404(Delivery, pk=pk, state=Delivery.State.PARKED), actor=request.user)
+    """Have a parked mail filed anew, or one that was read in part read anew."""
+    delivery = get_object_or_404(Delivery, refiling.PARKED | refiling.READ_IN_PART, pk=pk)
+    refiling.refile(delivery, actor=request.user)
     messages.success(request, _("The mail is being filed again. Reload the page in a moment to see how it went."))
     return redirect("forwarding:ledger", organization_slug)
+
+
+@require_POST
+@admin_required
+def reread(request: MemberRequest, organization_slug: str) -> HttpResponse:
+    """Have all mail that was read in part read anew."""
+    if refiling.refile_all(refiling.READ_IN_PART, actor=request.user):
+        messages.success(request, _("The mail is being read again. Reload the page in a moment to see how it went."))
+    return redirect("forwarding:ledger", organization_slug)
+
+
+@require_POST
+@admin_required
+def show_alone(request: MemberRequest, organization_slug: str, pk: int) -> HttpResponse:
+    """Have a mail that was taken for a copy shown as a mail of its own."""
+    refiling.show_alone(get_object_or_404(Delivery, pk=pk, state=Delivery.State.DUPLICATE), actor=request.user)
+    messages.success(request, _("The mail is being filed as one of its own. Reload the page in a moment to see it."))
+    return redirect("forwarding:ledger", organization_slug)
+
+
+@require_POST
+@admin_required
+def undo_show_alone(request: MemberRequest, organization_slug: str, pk: int) -> HttpResponse:
+    """Have a mail that stands alone filed as a copy again."""
+    try:
+        refiling.undo_show_alone(get_object_or_404(Delivery, pk=pk, stands_alone=True), actor=request.user)
+    except refiling.NothingToUndo:
+        messages.error(request, _("The mail that it is a copy of is no longer here."))
+    else:
+        messages.success(request, _("The mail is filed as a copy again."))
+    return redirect("forwarding:ledger", organization_slug)
+
+
+def _download(raw: bytes, subject: str) -> HttpResponse:
+    response = HttpResponse(raw, content_type="message/rfc822")
+    name = download_name(subject[:FILE_NAME_CHARACTERS] or "mail")
+    response.headers["Content-Disposition"] = content_disposition_header(True, f"{name}.eml") or ""
+    response.headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
+    return response
 
 
 def _page_url(request: MemberRequest, **place: Place | None) -> str:
@@ -125,7 +171,8 @@ def _received(pk: int, *, copy: str = "") -> tuple[Message, bytes]:
     message = get_object_or_404(Message.objects.select_related("inbox"), pk=pk, kind=Message.Kind.INBOUND)
     deliveries = Delivery.objects.filter(message=message)
     number = number_in(copy)
-    wanted = Q(pk=number) if number is not None else Q(state=Delivery.State.FILED)
+    # One that is being read anew is not filed just then, but it is the one that is shown.
+    wanted = Q(pk=number) if number is not None else ~Q(state=Delivery.State.DUPLICATE)
     delivery = deliveries.filter(wanted).first()
     if delivery is None:
         raise Http404

@@ -145,6 +145,11 @@ class Card:
         return ", ".join(visible_controls(address) for address in explaining.replies_elsewhere(self.message))
 
     @property
+    def unread(self) -> str | Promise:
+        """What is missing of a mail that could not be read; "" when nothing is."""
+        return explaining.UNREAD.get(self.message.reading_stage, "")
+
+    @property
     def protection(self) -> str | Promise:
         """What is to be known of a signed or encrypted mail."""
         return explaining.PROTECTIONS.get(self.message.protection, "")

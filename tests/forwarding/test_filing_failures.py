@@ -84,7 +84,7 @@ def test_a_mail_that_nothing_helps_is_parked_and_can_be_tried_again(
     [parked] = deliveries(lillestad.inbox)
     assert (parked.state, parked.attempts, parked.reason) == (State.PARKED, 4, "RuntimeError")
     with scope.organization(lillestad.organization):
-        queue.retry_now(parked)
+        queue.put_back(parked)
     post.file()
     assert states(lillestad.inbox) == ["filed"]
 
@@ -138,7 +138,7 @@ def test_a_mail_that_ends_all_its_workers_is_read_less_and_then_parked(
     assert (parked.state, parked.reason) == (State.PARKED, "its workers ended")
     assert Counter(stages) == {"full": 7, "headers": 1, "envelope": 1}
     with scope.organization(lillestad.organization):
-        queue.retry_now(parked)
+        queue.put_back(parked)
     post.file()
     assert [m.reading_stage for m in messages(lillestad.inbox)] == ["full"]
 

@@ -226,11 +226,11 @@ def test_a_place_survives_its_address_to_the_microsecond() -> None:
 def test_parked_mail_is_filed_anew_by_the_command_and_never_twice(post: Pipeline, lillestad: Town) -> None:
     post.send(mail(message_id="first@mail.example.org"), address_of(lillestad.inbox))
     park(lillestad)
-    call_command("refile_parked", "--dry-run")
+    call_command("refile_mail", "--dry-run")
     assert states(lillestad.inbox) == ["parked"]
     for _ in range(2):
-        call_command("refile_parked")
-        call_command("refile_parked")
+        call_command("refile_mail")
+        call_command("refile_mail")
         post.file()
     assert states(lillestad.inbox) == ["filed"]
     assert [(c.subject, c.message_count) for c in conversations(lillestad)] == [("Sommarjobb på badet", 1)]
@@ -241,7 +241,7 @@ def test_a_parked_mail_whose_copy_came_meanwhile_becomes_a_duplicate(post: Pipel
     post.send(raw, address_of(lillestad.inbox))
     park(lillestad)
     post.receive(raw, lillestad.inbox)
-    call_command("refile_parked", "--organization", lillestad.organization.slug)
+    call_command("refile_mail", "--organization", lillestad.organization.slug)
     post.file()
     assert states(lillestad.inbox) == ["duplicate", "filed"]
     assert [c.message_count for c in conversations(lillestad)] == [1]

@@ -109,7 +109,7 @@ def test_a_mail_that_waits_longer_than_five_minutes_is_a_gap(lillestad: Town) ->
 def test_an_old_mail_that_is_tried_again_gets_five_minutes_anew(lillestad: Town) -> None:
     with scope.organization(lillestad.organization):
         parked = delivery(lillestad, State.PARKED, minutes_ago=600)
-        queue.retry_now(parked)
+        queue.put_back(parked)
     assert gaps_of(lillestad) == {}
     with scope.organization(lillestad.organization):
         Delivery.objects.update(next_attempt_at=timezone.now() - timedelta(minutes=6))

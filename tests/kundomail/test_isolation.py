@@ -47,6 +47,8 @@ class Other:
     link: int
     link_token: str
     parked: int
+    duplicate: int
+    alone: int
 
 
 def patterns(
@@ -80,6 +82,9 @@ def values(parameter: str, name: str, other: Other) -> list[object]:
         ("inboxes:sender_revoke_link", "pk"): other.link,
         ("conversations:attachment", "pk"): other.attachment.pk,
         ("forwarding:refile", "pk"): other.parked,
+        ("forwarding:delivered", "pk"): other.parked,
+        ("forwarding:show_alone", "pk"): other.duplicate,
+        ("forwarding:undo_show_alone", "pk"): other.alone,
     }
     match parameter:
         case "inbox":
@@ -114,9 +119,14 @@ def other():
         attachment = _attachment(message)
         _delivery(place, message)
         parked = _delivery(place, None, Delivery.State.PARKED)
+        duplicate = _delivery(place, message, Delivery.State.DUPLICATE)
+        alone = _delivery(place, message, stands_alone=True)
         timeline.add_note(message.conversation, author=place.agent, text=f"Intern {CANARY}")
         membership = Membership.objects.get(user=place.agent)
-    return Other(place, message.conversation, message, attachment, membership, invitation.pk, link.pk, token, parked.pk)
+    return Other(
+        place, message.conversation, message, attachment, membership, invitation.pk, link.pk, token, parked.pk,
+        duplicate.pk, alone.pk,
+    )  # fmt: skip
 
 
 def _attachment(message: Message) -> Attachment:
@@ -127,11 +137,14 @@ def _attachment(message: Message) -> Attachment:
     )
 
 
-def _delivery(place: Town, message: Message | None, state: str = Delivery.State.FILED) -> Delivery:
+def _delivery(
+    place: Town, message: Message | None, state: str = Delivery.State.FILED, *, stands_alone: bool = False
+) -> Delivery:
     raw = RawMail.objects.create(sha256="0" * 64, size=3, content=CANARY.encode(), received_at=timezone.now())
     return Delivery.objects.create(
         raw=raw, inbox=place.inbox, message=message, recipient_argument="x", recipient="x", peer_ip="127.0.0.1",
         received_at=timezone.now(), next_attempt_at=timezone.now(), state=state, sender=f"{CANARY}@example.org",
+        stands_alone=stands_alone,
     )  # fmt: skip
 
 

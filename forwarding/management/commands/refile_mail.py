@@ -1,4 +1,4 @@
-"""`manage.py refile_parked`: have parked mail filed anew, for example after a release that reads it better."""
+"""`manage.py refile_mail`: have mail filed anew that could not be shown whole, for example after a release that reads better."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from forwarding import ledger
+from forwarding import refiling
 from forwarding.management.commands.ledger import owners
 from organizations import scope
 
 
 class Command(BaseCommand):
-    """Puts parked mail back into the filing queue. A mail that is in its inbox already is never filed twice."""
+    """Puts parked mail, and mail that was read in part, back into the filing queue. No mail is ever shown twice."""
 
-    help = "Put all parked mail back into the filing queue. Safe to repeat."
+    help = "Put parked mail, and mail that could be read only in part, back into the filing queue. Safe to repeat."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """See --help."""
@@ -24,9 +24,12 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Raises CommandError for an unknown organization."""
-        total = 0
+        parked = partly = 0
         for organization_id, _slug in owners(options["organization"]):
             with scope.organization(organization_id):
-                total += ledger.parked() if options["dry_run"] else ledger.refile_all()
-        act = "parked" if options["dry_run"] else "put back into the queue"
-        self.stdout.write(f"{total} mails {act}")
+                parked += refiling.parked()
+                partly += refiling.read_in_part()
+                if not options["dry_run"]:
+                    refiling.refile_all()
+        then = "" if options["dry_run"] else ": put back into the queue"
+        self.stdout.write(f"{parked} parked mails, {partly} read in part{then}")

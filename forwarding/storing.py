@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from conversations import thread_index
+from conversations import blobs, thread_index
 from conversations.models import Attachment, Blob, Message
 from forwarding.incoming import Incoming
 from forwarding.reading import Address, CalendarEvent, ReadMail
@@ -52,8 +51,8 @@ def message_of(letter: Incoming, identifier: str) -> Message:
 
 def attachments_of(mails: Sequence[ReadMail]) -> list[list[Attachment]]:
     """Unsaved attachments of each mail; their octets are stored, once per organization and content."""
-    blobs = _stored_blobs([part.content for mail in mails for part in mail.attachments])
-    return [[_attachment(part, blobs) for part in mail.attachments] for mail in mails]
+    stored = iter(blobs.store([part.content for mail in mails for part in mail.attachments]))
+    return [[_attachment(part, next(stored)) for part in mail.attachments] for mail in mails]
 
 
 def people(addresses: Iterable[Address]) -> list[dict[str, str]]:
@@ -61,29 +60,15 @@ def people(addresses: Iterable[Address]) -> list[dict[str, str]]:
     return [{"name": a.name, "address": a.address} for a in addresses]
 
 
-def _attachment(part: MailAttachment, blobs: dict[str, Blob]) -> Attachment:
+def _attachment(part: MailAttachment, blob: Blob) -> Attachment:
     return Attachment(
-        blob=blobs[_digest(part.content)],
+        blob=blob,
         name=part.name[:255],
         content_type=part.content_type[:255],
         size=len(part.content),
         content_id=part.content_id[:998],
         inline=part.inline,
     )
-
-
-def _stored_blobs(contents: Sequence[bytes]) -> dict[str, Blob]:
-    """The stored octets by their digest. They are inserted in its order: two workers cannot wait for each other."""
-    wanted = {_digest(content): content for content in contents}
-    if not wanted:
-        return {}
-    unsaved = [Blob(sha256=digest, size=len(wanted[digest]), content=wanted[digest]) for digest in sorted(wanted)]
-    Blob.objects.bulk_create(unsaved, ignore_conflicts=True)
-    return {blob.sha256: blob for blob in Blob.objects.filter(sha256__in=list(wanted)).defer("content")}
-
-
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
 
 
 def _calendar(event: CalendarEvent | None) -> dict[str, Any] | None:

@@ -13,7 +13,7 @@ from conversations.forms import DraftForm
 from conversations.models import Draft, Message
 from organizations import scope
 from tests.support import builders
-from tests.support.together import somebody_waits
+from tests.support.together import waiting
 
 
 @pytest.mark.django_db(transaction=True)
@@ -43,7 +43,7 @@ def test_a_text_that_is_saved_while_it_is_sent_is_no_draft_afterwards() -> None:
             include_history=False,
         )
         saving.start()
-        while saving.is_alive() and not somebody_waits():
+        while saving.is_alive() and not waiting():
             saving.join(0.01)
         Draft.objects.filter(conversation=conversation, author=town.agent).delete()
     saving.join()

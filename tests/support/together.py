@@ -31,9 +31,9 @@ def at_once(*jobs: Callable[[], Any]) -> list[BaseException]:
     return failures
 
 
-def somebody_waits() -> bool:
-    """Whether another connection of any database waits for a lock now."""
+def waiting() -> int:
+    """How many locks are waited for now, by connections to any database."""
     with connection.cursor() as cursor:
         # Not pg_stat_activity: what it tells a transaction first is what it goes on telling (stats_fetch_consistency).
-        cursor.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
-        return bool(cursor.fetchone()[0])
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        return int(cursor.fetchone()[0])

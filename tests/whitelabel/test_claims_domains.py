@@ -19,7 +19,7 @@ from organizations import scope
 from tests.support.builders import town
 from tests.support.claims import DOMAIN, Domain, domain_of, use_world
 from tests.support.dns import World, Zone, publish
-from tests.support.together import at_once, somebody_waits
+from tests.support.together import at_once, waiting
 from whitelabel import activation, approvals, checking, claims, domain_rules, identity, presenting
 from whitelabel.models import DomainApproval, SenderAddress, SenderDomain
 
@@ -419,7 +419,7 @@ def test_going_back_waits_for_the_claim_before_it_touches_the_address(domain):
         with scope.organization(domain.town.organization):
             claim = SenderDomain.objects.select_for_update().get(pk=domain.claim_id)
             taken.set()
-            while not somebody_waits():
+            while not waiting():
                 time.sleep(0.01)
             list(SenderAddress.objects.select_for_update().filter(sender_domain=claim))
 

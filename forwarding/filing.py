@@ -15,6 +15,8 @@ from dataclasses import dataclass
 
 from django.conf import settings
 from django.db import OperationalError, connection
+from django.db.models import Value
+from django.db.models.functions import Greatest
 
 from conversations import timeline
 from conversations.models import Contact, Conversation, Message
@@ -160,7 +162,8 @@ class _InboxFiling:
         for wave in _waves(self.placed):
             self._file_wave(wave)
         latest = max(each.letter.delivery.received_at for each in self.placed)
-        Inbox.objects.filter(pk=self.inbox.pk).update(last_received_at=latest)
+        # An old mail that is tried again does not make the inbox look silent since.
+        Inbox.objects.filter(pk=self.inbox.pk).update(last_received_at=Greatest("last_received_at", Value(latest)))
         return self.outcomes
 
     def _file_wave(self, wave: Sequence[Placed]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from email import policy
 from email.message import EmailMessage
 
@@ -336,3 +337,19 @@ def test_mail_that_says_nothing_is_filed(post: Pipeline, lillestad: Town) -> Non
         post.send(raw, "jobb.lillestad.se@mail.kundo.se", mail_from="")
     post.file()
     assert states(lillestad.inbox) == ["filed"] * 3
+
+
+def test_an_old_mail_that_is_tried_again_is_not_the_latest_of_its_inbox(post: Pipeline, lillestad: Town) -> None:
+    post.send(mail("Gammalt"), address_of(lillestad.inbox))
+    with scope.organization(lillestad.organization):
+        Delivery.objects.update(
+            received_at=timezone.now() - timedelta(days=3), next_attempt_at=timezone.now() + timedelta(1)
+        )
+    post.receive(mail("Nytt"), lillestad.inbox)
+    with scope.organization(lillestad.organization):
+        latest = Inbox.objects.get(pk=lillestad.inbox.pk).last_received_at
+        Delivery.objects.update(next_attempt_at=timezone.now())
+    post.file()
+    assert states(lillestad.inbox) == ["filed", "filed"]
+    with scope.organization(lillestad.organization):
+        assert Inbox.objects.get(pk=lillestad.inbox.pk).last_received_at == latest

@@ -6,6 +6,7 @@ A worker claims rows under a lease and commits before it works, so a worker that
 from __future__ import annotations
 
 import random
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -181,6 +182,10 @@ def _claim(statement: str, limit: int) -> list[Claim]:
 
 
 def _change(claims: Sequence[Claim], **values: Any) -> None:
+    """Change what is still claimed by these; a worker whose lease ran out changes nothing: another has raised `attempts`."""
+    held: dict[int, list[int]] = defaultdict(list)
+    for each in claims:
+        held[each.attempts].append(each.delivery_id)
     with scope.queue():
-        pks = [each.delivery_id for each in claims]
-        Delivery.queue.filter(pk__in=pks, state=Delivery.State.ACCEPTED).update(**values)
+        for attempts, pks in held.items():
+            Delivery.queue.filter(pk__in=pks, attempts=attempts, state=Delivery.State.ACCEPTED).update(**values)

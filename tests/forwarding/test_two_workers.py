@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
+from django.utils import timezone
 
 from conversations.timeline import Arrival
 from forwarding import filing, queue
+from forwarding.models import Delivery
 from forwarding.queue import Claim
 from forwarding.reading.child import Reader
+from organizations import scope
 from tests.support.builders import Town
 from tests.support.mails import Pipeline, address_of, conversations, mail, states
 
@@ -82,3 +87,33 @@ def test_the_same_mail_filed_twice_at_the_same_time_is_one_message(
     file_at_once(post, lillestad, monkeypatch, raw, raw)
     assert states(lillestad.inbox) == ["filed", "duplicate"]
     assert [c.message_count for c in conversations(lillestad)] == [1]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda claim: queue.postpone(claim, "late"),
+        lambda claim: queue.park(claim, "late"),
+        lambda claim: queue.release([claim]),
+        queue.set_aside,
+    ],
+    ids=["postpone", "park", "release", "set aside"],
+)
+def test_a_worker_whose_lease_ended_changes_nothing_of_the_next_ones(
+    post: Pipeline, lillestad: Town, change: Callable[[Claim], None]
+) -> None:
+    post.send(mail(), address_of(lillestad.inbox))
+    [late] = queue.claim(1)
+    with scope.organization(lillestad.organization):
+        Delivery.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+    [now] = queue.claim_again()
+    [before] = rows(lillestad)
+    change(late)
+    assert rows(lillestad) == [before]
+    change(now)
+    assert rows(lillestad) != [before]
+
+
+def rows(of: Town) -> list[dict[str, Any]]:
+    with scope.organization(of.organization):
+        return list(Delivery.objects.values())

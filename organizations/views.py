@@ -99,13 +99,12 @@ def members(request: MemberRequest, organization_slug: str) -> HttpResponse:
 @admin_required
 def change_member(request: MemberRequest, organization_slug: str, pk: int) -> HttpResponse:
     """Change a member's role, or take the membership away. An organization keeps at least one admin."""
+    # Two admins who demote each other at the same moment are heard one after the other.
+    list(Membership.objects.filter(role=Membership.Role.ADMIN).select_for_update().order_by("pk"))
     membership = get_object_or_404(Membership, pk=pk)
     form = RoleForm(request.POST)
     if form.is_valid():
         role = form.cleaned_data["role"]
-        # Two admins who demote each other at the same moment are heard one after the other.
-        list(Membership.objects.filter(role=Membership.Role.ADMIN).select_for_update().order_by("pk"))
-        membership.refresh_from_db()
         if role != Membership.Role.ADMIN and _is_last_admin(membership):
             messages.error(request, _("The organization needs at least one admin. Make somebody else admin first."))
         elif role == RoleForm.REMOVE:

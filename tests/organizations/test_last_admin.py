@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 from django.db import connections
@@ -11,7 +12,8 @@ from django.urls import reverse
 
 from organizations import scope
 from organizations.models import Membership, User
-from tests.support.builders import town
+from tests.support.builders import person, town
+from tests.support.together import at_once, waiting
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ROUNDS = 5
@@ -42,3 +44,37 @@ def test_an_organization_keeps_an_admin(_round: int) -> None:
         thread.join(20)
     with scope.organization(place.organization):
         assert Membership.objects.filter(role="admin").count() >= 1
+
+
+@pytest.mark.parametrize("_round", range(ROUNDS))
+def test_two_admins_may_remove_the_same_member(_round: int) -> None:
+    place, other = town(), person()
+    with scope.organization(place.organization):
+        Membership.objects.create(user=other, role="admin")
+        member = Membership.objects.get(user=place.agent)
+    url = reverse("organizations:change_member", args=[place.organization.slug, member.pk])
+    answers: list[int] = []
+
+    def remove(actor: User) -> None:
+        client = Client(raise_request_exception=False)
+        client.force_login(actor)
+        answers.append(client.post(url, {"role": "remove"}).status_code)
+
+    held = threading.Event()
+
+    def hold() -> None:
+        """Stop both where admins are heard one after the other."""
+        with scope.organization(place.organization):
+            list(Membership.objects.filter(role="admin").select_for_update())
+            held.set()
+            while waiting() < 2:
+                time.sleep(0.01)
+
+    def after(actor: User) -> None:
+        held.wait()
+        remove(actor)
+
+    assert at_once(hold, lambda: after(place.admin), lambda: after(other)) == []
+    assert sorted(answers) == [302, 404]
+    with scope.organization(place.organization):
+        assert not Membership.objects.filter(pk=member.pk).exists()

@@ -11,7 +11,7 @@ import threading
 from collections import defaultdict, deque
 from collections.abc import Iterable
 
-from django.db import connections
+from django.db import DataError, IntegrityError, connections
 from django.db.models import F, Q
 
 from forwarding import models
@@ -21,6 +21,8 @@ from organizations import scope
 log = logging.getLogger(__name__)
 
 _WAITING_AT_MOST = 2000
+_NEVER_A_ROW = (IntegrityError, DataError, ValueError)
+"""Its inbox is removed since, or it holds what a column does not: NUL is a ValueError of psycopg2."""
 _RETRY_SECONDS = 5.0
 CLOSE_SECONDS = 5.0
 """A server that stops does not wait longer for its last refusals; the supervisor would kill it."""
@@ -55,7 +57,7 @@ class RefusalLog:
     def _run(self) -> None:
         while refusals := self._next():
             try:
-                write(refusals, self._per_day)
+                self._write(refusals)
             except Exception as error:  # noqa: BLE001  (whatever the database's end brings, the thread must live)
                 log.warning("%d refusals are not written yet: %s", len(refusals), type(error).__name__)
                 connections.close_all()
@@ -63,6 +65,17 @@ class RefusalLog:
                 if self._closed.wait(self._retry_seconds):
                     break
         connections.close_all()
+
+    def _write(self, refusals: list[Refusal]) -> None:
+        """Write them together, or one by one where that fails: what can never be a row holds up no other."""
+        try:
+            write(refusals, self._per_day)
+        except _NEVER_A_ROW as error:
+            if len(refusals) == 1:
+                log.warning("a refusal cannot be written: %s", type(error).__name__)
+                return
+            for each in refusals:
+                self._write([each])
 
     def _next(self) -> list[Refusal]:
         """What waits; empty when closed and nothing is left."""

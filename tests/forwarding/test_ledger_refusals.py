@@ -5,6 +5,7 @@ from __future__ import annotations
 import smtplib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -228,3 +229,13 @@ def test_the_last_refusals_are_written_before_the_server_ends(lillestad: Town) -
         running.drain()
         assert len(rows(lillestad)) == 20
     directory.close()
+
+
+def test_a_refusal_that_cannot_be_written_holds_up_no_other(lillestad: Town) -> None:
+    nowhere = Recipient("x", "jobb.lillestad.se@mail.kundo.se", lillestad.organization.pk, 10**9, None)
+    log = RefusalLog(per_day=5, retry_seconds=0.05)
+    log.note(replace(refused(lillestad, 1), recipients=(nowhere,)))
+    log.note(replace(refused(lillestad, 2), mail_from="nul\x00@example.org"))
+    log.note(refused(lillestad, 3))
+    wait_until(lambda: [row.mail_from for row in rows(lillestad)] == ["3@example.org"], 10, "the refusal to be written")
+    log.close()

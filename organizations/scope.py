@@ -20,6 +20,11 @@ from django.db import connection, transaction
 if TYPE_CHECKING:
     from organizations.models import Organization
 
+# Gives what was set before, "" outside of every scope. OFFSET 0 has that read before the other is set.
+_SET = """
+    SELECT known.before, set_config(%(name)s, %(value)s, true)
+    FROM (SELECT current_setting(%(name)s, true) AS before OFFSET 0) AS known
+"""
 _organization_id: ContextVar[int | None] = ContextVar("organization_id", default=None)
 
 
@@ -82,7 +87,8 @@ def person(user_id: int) -> Iterator[None]:
 def _settings_for_transaction(name: str, value: str) -> Iterator[None]:
     """Set a transaction-local PostgreSQL setting (set_config(…, true)) inside an atomic block; restore it after."""
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT set_config(%s, %s, true)", [name, value])
+        cursor.execute(_SET, {"name": name, "value": value})
+        before = cursor.fetchone()[0] or ""
         yield
         # Within an outer transaction (tests, nested scopes) the setting would live on: releasing a savepoint keeps it.
-        cursor.execute("SELECT set_config(%s, '', true)", [name])
+        cursor.execute(_SET, {"name": name, "value": before})

@@ -17,7 +17,7 @@ from django.urls import path
 
 from conversations.models import Conversation
 from organizations import scope
-from tests.support.builders import received, town
+from tests.support.builders import person, received, town
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SHELL = """
@@ -85,3 +85,19 @@ def test_a_shell_that_forgot_raises_and_raw_sql_there_sees_nothing() -> None:
     assert "raw 0" in shell.stdout
     assert "NoOrganization" in shell.stderr
     assert "scoped" not in shell.stdout
+
+
+@pytest.mark.django_db
+def test_an_inner_scope_leaves_the_outer_one_as_it_was() -> None:
+    first, second = person(), person()
+
+    def now() -> tuple[str, str]:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT current_setting('app.queue', true), current_setting('app.user_id', true)")
+            return cursor.fetchone()
+
+    with scope.queue(), scope.person(first.pk):
+        with scope.queue(), scope.person(second.pk):
+            assert now() == ("on", str(second.pk))
+        assert now() == ("on", str(first.pk))
+    assert now() == ("", "")

@@ -38,7 +38,9 @@ def follow(*, changes: Sequence[DeliveryChange], **rest: Any) -> None:
         if change.hard:
             failed[change.mail_id].append(change)
     sent = Message.objects.select_related("conversation").filter(outbound__in={change.mail_id for change in changes})
-    for message in sent.annotate(is_automatic=F("outbound__automatic")).only("outbound", "author", "conversation"):
+    sent = sent.annotate(is_automatic=F("outbound__automatic")).only("outbound", "author", "conversation")
+    # In the order of conversations' keys, so that two workers who tell of several cannot wait for each other.
+    for message in sent.order_by("conversation", "pk"):
         conversation = message.conversation
         if message.is_automatic:
             live.announce(conversation, "delivery")

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Iterator
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
 from conversations import composer, timeline
 from conversations.confirmations import confirm
+from conversations.deliveries import follow
 from conversations.models import Contact, Conversation, Message
 from inboxes.models import Inbox
 from organizations import scope
 from tests.support import builders
 from tests.support.relay import fake_relay
 from whitelabel.delivery import Courier, record_bounce
+from whitelabel.signals import DeliveryChange
 
 pytestmark = pytest.mark.django_db
 
@@ -185,3 +190,30 @@ def test_a_confirmation_that_comes_back_marks_the_contact_and_disturbs_nobody(to
     bounce(town, confirmation)
     assert conversation_of(town, confirmation).status == "done"
     assert marks(town, confirmation) == (False, True)
+
+
+def test_conversations_are_locked_in_one_order_whatever_the_mails(town) -> None:
+    with scope.organization(town.organization):
+        first, second = (builders.received(town.inbox).conversation for _each in range(2))
+        sent = [
+            composer.send(
+                conversation,
+                author=town.agent,
+                text="Hej!",
+                to=[{"name": "", "address": "barry@example.org"}],
+                submission_key=uuid.uuid4(),
+                version=None,
+                include_history=False,
+            )
+            for conversation in (second, first)
+        ]
+        changes = [
+            DeliveryChange(message.outbound_id, 0, "barry@example.org", "bounced", "5.0.0", hard=True)
+            for message in sent
+        ]
+        with connection.cursor() as cursor:  # rows come as they lie, which is the order of the last change
+            cursor.execute("SET LOCAL enable_indexscan = off; SET LOCAL enable_bitmapscan = off")
+        with CaptureQueriesContext(connection) as queries:
+            follow(changes=changes)
+    locks = re.findall(r'"conversations_conversation"."id" = (\d+)\) LIMIT 21 FOR UPDATE', str(list(queries)))
+    assert list(dict.fromkeys(map(int, locks))) == [first.pk, second.pk]

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from types import FrameType
 
 import psycopg2
-from django.db import OperationalError, close_old_connections, connections
+from django.db import InterfaceError, OperationalError, close_old_connections, connections
 
 from organizations.wakeups import Listener
 
@@ -29,7 +29,7 @@ def run(step: Callable[[], int], *channels: str, stop: threading.Event | None = 
         try:
             with Listener(*channels) as listener:
                 _until_cut_off(step, listener, stop)
-        except (OperationalError, psycopg2.OperationalError, psycopg2.InterfaceError) as error:
+        except (OperationalError, InterfaceError, psycopg2.OperationalError, psycopg2.InterfaceError) as error:
             log.warning("database not reachable, trying again: %s", type(error).__name__)
             connections.close_all()
             stop.wait(DATABASE_RETRY_SECONDS)

@@ -60,6 +60,7 @@ def _make(key: str, admin: User, name: str) -> str:
 
 def _let_in(admin: User) -> None:
     member, made = Membership.objects.get_or_create(user=admin, defaults={"role": Membership.Role.ADMIN})
-    if not made and not member.is_admin:
-        Membership.objects.filter(pk=member.pk).update(role=Membership.Role.ADMIN)
+    if not made and member.is_admin:
+        return
+    Membership.objects.filter(pk=member.pk).update(role=Membership.Role.ADMIN)
     record("member.role", member, role=Membership.Role.ADMIN)

@@ -11,7 +11,7 @@ from inboxes.addressing import is_reserved
 from inboxes.models import Inbox, ServiceAddress
 from organizations import scope
 from organizations.founding import memberships_of
-from organizations.models import Organization, User
+from organizations.models import Event, Organization, User
 from tests.support.builders import person, town
 from tests.support.mails import mail, pipeline
 
@@ -43,6 +43,8 @@ def test_asking_again_changes_nothing(capsys: pytest.CaptureFixture[str]) -> Non
     for arguments in (("--admin", admin.email), ("--admin", admin.email), ()):
         ensure(*arguments)
     assert len(organizations_of(admin)) == 1
+    with scope.organization(organizations_of(admin)[0]):
+        assert not Event.objects.filter(kind="member.role").exists()
     with scope.organization(organizations_of(admin)[0]):
         assert (Inbox.objects.count(), ServiceAddress.objects.count()) == (1, 1)
     assert capsys.readouterr().out.count("there already") == 2

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from forwarding import mail_services
 from forwarding.bounces.addresses import addresses_in
 from forwarding.reading.mail import ReadMail
 from inboxes.addressing import split_path
@@ -88,20 +89,8 @@ class Sealer:
     networks: tuple[str, ...]
 
 
-MICROSOFT = Sealer(
-    "microsoft.com",
-    ("40.92.0.0/15", "40.107.0.0/16", "52.100.0.0/14", "104.47.0.0/17", "2a01:111:f400::/48", "2a01:111:f403::/48"),
-)
-GOOGLE = Sealer(
-    "google.com",
-    (
-        "35.190.247.0/24", "64.233.160.0/19", "66.102.0.0/20", "66.249.80.0/20", "72.14.192.0/18", "74.125.0.0/16",
-        "108.177.8.0/21", "108.177.96.0/19", "130.211.0.0/22", "172.217.0.0/19", "172.217.32.0/20", "172.217.128.0/19",
-        "172.217.160.0/20", "172.217.192.0/19", "172.253.56.0/21", "172.253.112.0/20", "173.194.0.0/16",
-        "209.85.128.0/17", "216.58.192.0/19", "216.239.32.0/19", "2001:4860:4000::/36", "2404:6800:4000::/36",
-        "2607:f8b0:4000::/36", "2800:3f0:4000::/36", "2a00:1450:4000::/36", "2c0f:fb50:4000::/36",
-    ),
-)  # fmt: skip
+MICROSOFT = Sealer("microsoft.com", mail_services.MICROSOFT)
+GOOGLE = Sealer("google.com", mail_services.GOOGLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +98,7 @@ class Trust:
     """Whose word counts. `relay_pools`: networks that send only what failed authentication on arrival (Microsoft's pool)."""
 
     sealers: tuple[Sealer, ...] = (MICROSOFT, GOOGLE)
-    relay_pools: tuple[str, ...] = ("40.95.0.0/16",)
+    relay_pools: tuple[str, ...] = mail_services.MICROSOFT_POOL
 
 
 @dataclass(frozen=True, slots=True)

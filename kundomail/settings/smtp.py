@@ -1,5 +1,6 @@
 """Incoming mail: where the SMTP server listens and how much it allows (see forwarding/smtpd/limits.py)."""
 
+from forwarding import mail_services
 from forwarding.smtpd.limits import Limits
 from kundomail.settings.environment import LOCAL, env
 
@@ -50,36 +51,11 @@ SMTP_PROXY_SECONDS: float = env.float("SMTP_PROXY_SECONDS", default=Limits.proxy
 SMTP_CONNECTIONS: int = env.int("SMTP_CONNECTIONS", default=Limits.connections)  # of all processes
 SMTP_CONNECTIONS_PER_IP: int = env.int("SMTP_CONNECTIONS_PER_IP", default=Limits.connections_per_ip)
 SMTP_CONNECTIONS_PER_WIDE_IP: int = env.int("SMTP_CONNECTIONS_PER_WIDE_IP", default=Limits.connections_per_wide_ip)
-# Networks of Microsoft 365 and Google, from their SPF records; one that is missing only gets the ordinary limit.
-# An own Postfix in front belongs here too.
+# Who may open many connections at once; a network that is missing only gets the ordinary limit. An own Postfix in front
+# belongs here too.
 SMTP_WIDE_NETWORKS: list[str] = env.list(
     "SMTP_WIDE_NETWORKS",
-    default=[
-        "40.92.0.0/15",
-        "40.95.0.0/16",
-        "40.107.0.0/16",
-        "52.100.0.0/14",
-        "104.47.0.0/17",
-        "2a01:111:f400::/48",
-        "2a01:111:f403::/48",
-        "35.190.247.0/24",
-        "64.233.160.0/19",
-        "66.102.0.0/20",
-        "66.249.80.0/20",
-        "72.14.192.0/18",
-        "74.125.0.0/16",
-        "108.177.8.0/21",
-        "173.194.0.0/16",
-        "209.85.128.0/17",
-        "216.58.192.0/19",
-        "216.239.32.0/19",
-        "2001:4860:4000::/36",
-        "2404:6800:4000::/36",
-        "2607:f8b0:4000::/36",
-        "2800:3f0:4000::/36",
-        "2a00:1450:4000::/36",
-        "2c0f:fb50:4000::/36",
-    ],
+    default=[*mail_services.MICROSOFT, *mail_services.MICROSOFT_POOL, *mail_services.GOOGLE],
 )
 SMTP_DESCRIPTOR_RESERVE: int = env.int("SMTP_DESCRIPTOR_RESERVE", default=Limits.descriptor_reserve)
 SMTP_FLOOD_PER_MINUTE: int = env.int("SMTP_FLOOD_PER_MINUTE", default=Limits.flood_per_minute)  # of one inbox

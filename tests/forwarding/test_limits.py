@@ -7,6 +7,7 @@ from ipaddress import ip_address, ip_network
 import pytest
 from django.conf import settings
 
+from forwarding.authenticity import Trust
 from forwarding.reading import Limits
 from forwarding.reading.child import ChildLimits
 
@@ -65,3 +66,8 @@ def test_reading_has_five_seconds_of_processor_time() -> None:
 @pytest.mark.parametrize("address", ["40.107.22.52", "104.47.11.1", "209.85.128.3", "2a00:1450:4864:20::441"])
 def test_the_large_providers_are_known(address: str) -> None:
     assert any(ip_address(address) in ip_network(network) for network in settings.SMTP_WIDE_NETWORKS)
+
+
+def test_every_server_whose_seal_counts_may_open_many_connections() -> None:
+    trusted = {network for sealer in Trust().sealers for network in sealer.networks} | set(Trust().relay_pools)
+    assert trusted <= set(settings.SMTP_WIDE_NETWORKS)

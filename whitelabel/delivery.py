@@ -143,7 +143,7 @@ class Courier:
     def _hold(self, claim: Claim) -> bool:
         """Keep the lease longer than the next transaction can take. False when another worker has the mail."""
         left = self._leases[claim.mail_id] + settings.OUTBOX_LEASE_SECONDS - time.monotonic()
-        if left > settings.RELAY_SESSION_SECONDS + settings.RELAY_TRANSACTION_SECONDS:
+        if left > settings.RELAY_SESSION_SECONDS + 2 * settings.RELAY_TIMEOUT_SECONDS:
             return True
         self._leases[claim.mail_id] = time.monotonic()
         return outbox_queue.renew(claim)

@@ -10,22 +10,18 @@ from __future__ import annotations
 import contextlib
 import re
 import smtplib
-import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
-from urllib.parse import unquote, urlsplit
 
-from django.conf import settings
+from whitelabel.relay_session import RelayAddress, Session, TlsSession
 
-DEFAULT_PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 MAX_REPLY_CHARACTERS = 500
 GOODBYE_SECONDS = 2
 
-GREETING, ACCEPTED, SEND_CONTENT, CLOSING = 220, 250, 354, 421
+ACCEPTED, SEND_CONTENT, CLOSING = 250, 354, 421
 GO_ON_CODES = (ACCEPTED, 251, 252, SEND_CONTENT)
 # Replies that are about us and the relay, not about the mail: the mail must not be given up for them (RFC 4954, 3207).
 RELAY_TROUBLE_CODES = (CLOSING, 454, 530, 534, 535, 538)
@@ -74,55 +70,16 @@ class Envelope:
         return bool(_ADDRESS.fullmatch(self.recipient) and _ADDRESS.fullmatch(self.sender))
 
 
-@dataclass(frozen=True)
-class RelayAddress:
-    """Where the relay is and how to talk to it; `from_settings` reads RELAY_URL and its companions."""
-
-    scheme: str
-    host: str
-    port: int
-    user: str = ""
-    password: str = field(default="", repr=False)
-    ca_file: str = ""
-    ehlo_name: str = "localhost"
-    timeout_seconds: float = 60
-    session_seconds: float = 60
-    transaction_seconds: float = 240
-    mails_per_connection: int = 100
-    idle_seconds: float = 20
-
-    @classmethod
-    def from_settings(cls) -> RelayAddress:
-        """The relay of this installation. Raises ValueError for a RELAY_URL with an unknown scheme or without host."""
-        url = urlsplit(settings.RELAY_URL)
-        if url.scheme not in DEFAULT_PORTS or not url.hostname:
-            raise ValueError("RELAY_URL is smtp://host, smtp+starttls://user:password@host or smtps://…")
-        return cls(
-            scheme=url.scheme,
-            host=url.hostname,
-            port=url.port or DEFAULT_PORTS[url.scheme],
-            user=unquote(url.username or ""),
-            password=unquote(url.password or ""),
-            ca_file=settings.RELAY_CA_FILE,
-            ehlo_name=settings.RELAY_EHLO_NAME or settings.MAIL_DOMAIN,
-            timeout_seconds=settings.RELAY_TIMEOUT_SECONDS,
-            session_seconds=settings.RELAY_SESSION_SECONDS,
-            transaction_seconds=settings.RELAY_TRANSACTION_SECONDS,
-            mails_per_connection=settings.RELAY_MAILS_PER_CONNECTION,
-            idle_seconds=settings.RELAY_IDLE_SECONDS,
-        )
-
-
 class Relay:
     """A session with the relay that opens when needed. Not safe for several threads."""
 
     def __init__(self, address: RelayAddress) -> None:
         self.address = address
-        self._smtp: _Session | None = None
+        self._smtp: Session | None = None
         self._mails = 0
         self._used_at = 0.0
 
-    def open(self) -> _Session:
+    def open(self) -> Session:
         """A session that is ready. Raises RelayUnavailable."""
         worn = self._mails >= self.address.mails_per_connection
         if self._smtp is not None and (worn or time.monotonic() - self._used_at > self.address.idle_seconds):
@@ -146,10 +103,19 @@ class Relay:
             smtp.quit()
         smtp.close()
 
-    def send(self, envelope_sender: str, recipient: str, content: bytes, *, following: Envelope | None = None) -> Reply:
+    def send(
+        self,
+        envelope_sender: str,
+        recipient: str,
+        content: bytes,
+        *,
+        following: Envelope | None = None,
+        waiting: Callable[[], None] = lambda: None,
+    ) -> Reply:
         """Hand over one mail for one recipient. `content` has CRLF line ends. Raises RelayUnavailable, before MAIL.
 
         `following` is what will be sent next, if that is known: sending another mail instead costs a new connection.
+        `waiting` is called every RELAY_BEAT_SECONDS while the relay takes its time.
         """
         envelope = Envelope(envelope_sender, recipient, len(content))
         if not envelope.is_writable:
@@ -159,7 +125,7 @@ class Relay:
         smtp = self.open()
         stage = _Stage()
         try:
-            smtp.allow(self.address.transaction_seconds)
+            smtp.waiting = waiting
             reply = _transaction(smtp, envelope, content, following if self._takes(smtp, following) else None, stage)
         except (OSError, smtplib.SMTPException) as error:
             self._drop()
@@ -171,7 +137,7 @@ class Relay:
             self._drop()
         return reply
 
-    def _takes(self, smtp: _Session, following: Envelope | None) -> bool:
+    def _takes(self, smtp: Session, following: Envelope | None) -> bool:
         """Whether one more mail may be announced on this connection."""
         room = self._mails + 1 < self.address.mails_per_connection
         return following is not None and following.is_writable and room and smtp.has_extn("pipelining")
@@ -182,9 +148,9 @@ class Relay:
             self._smtp.close()
         self._smtp = None
 
-    def _connect(self) -> _Session:
+    def _connect(self) -> Session:
         address = self.address
-        smtp = (_TlsSession if address.scheme == "smtps" else _Session)(address, self._tls)
+        smtp = (TlsSession if address.scheme == "smtps" else Session)(address, self._tls)
         try:
             smtp.connect(address.host, address.port)
             smtp.ehlo_or_helo_if_needed()
@@ -203,102 +169,35 @@ class Relay:
         return ssl.create_default_context(cafile=self.address.ca_file or None)
 
 
-class _Session(smtplib.SMTP):
-    """An SMTP session in which all replies together have their time, from the greeting on: `allow` gives more.
-
-    A relay that sends an octet now and then must not hold the worker.
-    """
-
-    def __init__(self, address: RelayAddress, tls: Callable[[], ssl.SSLContext]) -> None:
-        super().__init__(
-            local_hostname=address.ehlo_name, timeout=min(address.timeout_seconds, address.session_seconds)
-        )
-        self._tls_context = tls
-        self.announced: Envelope | None = None
-        """What MAIL, RCPT and DATA have been sent for, ahead of their replies."""
-        self.deadline = 0.0
-        self.allow(address.session_seconds)
-
-    def allow(self, seconds: float) -> None:
-        """Let what follows take this long."""
-        self.deadline = time.monotonic() + seconds
-
-    def connect(self, host: str = "localhost", port: int = 0, source_address: Any = None) -> tuple[int, bytes]:
-        """Connect and read the greeting. Raises OSError, SMTPConnectError for any greeting but 220."""
-        # starttls checks the certificate against this name, which smtplib sets only when it connects by itself.
-        self._host = host
-        code, text = super().connect(host, port, source_address)
-        if code != GREETING:
-            raise smtplib.SMTPConnectError(code, text)
-        return code, text
-
-    def getreply(self) -> tuple[int, bytes]:
-        """The next reply; smtplib forgets the reader when a connection or TLS begins."""
-        if self.file is None and self.sock is not None:
-            self.file = _Reader(self)  # all that smtplib calls
-        return super().getreply()
-
-
-class _TlsSession(_Session):
-    """The same where TLS comes before the first octet."""
-
-    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
-        connection = socket.create_connection((host, port), timeout)
-        return self._tls_context().wrap_socket(connection, server_hostname=host)
-
-
-class _Reader:
-    """Reads reply lines for smtplib, each octet within the session's timeout and all of them before its deadline."""
-
-    def __init__(self, session: _Session) -> None:
-        self._session = session
-        self._octets = b""
-
-    def readline(self, limit: int) -> bytes:
-        """The next line with its end; less at `limit` octets or when the relay has hung up. Raises TimeoutError."""
-        session = self._session
-        while b"\n" not in self._octets[:limit] and len(self._octets) < limit:
-            left = min(session.timeout, session.deadline - time.monotonic())
-            if left <= 0:
-                raise TimeoutError("the relay takes too long")
-            session.sock.settimeout(left)  # type: ignore[union-attr]  # connected
-            octets = session.sock.recv(4096)  # type: ignore[union-attr]
-            if not octets:
-                break
-            self._octets += octets
-        end = min(self._octets.find(b"\n") + 1 or limit, limit)
-        line, self._octets = self._octets[:end], self._octets[end:]
-        return line
-
-    def close(self) -> None:
-        """Nothing to close: the socket is smtplib's."""
-
-
 @dataclass
 class _Stage:
-    """How far a transaction came."""
+    """How far a transaction came; `dot_sent` as soon as the final dot may be on its way."""
 
     dot_sent: bool = False
 
 
-def _transaction(
-    smtp: _Session, envelope: Envelope, content: bytes, following: Envelope | None, stage: _Stage
-) -> Reply:
+def _transaction(smtp: Session, envelope: Envelope, content: bytes, following: Envelope | None, stage: _Stage) -> Reply:
+    address = smtp.address
+    smtp.allow(address.envelope_seconds)
     refused = _announce(smtp, envelope)
     if refused is not None:
         return refused
+    stuffed = _stuffed(content)
     # Content may begin a group of commands, and DATA end it (RFC 2920, 3.1).
     commands = "".join(f"{command}\r\n" for command in _commands(smtp, following)) if following else ""
-    smtp.send(_stuffed(content) + commands.encode("ascii"))
-    stage.dot_sent = True
+    smtp.allow(address.content_seconds)
+    for sent in smtp.pour(stuffed + commands.encode("ascii")):
+        stage.dot_sent = sent >= len(stuffed)
     smtp.announced = following
+    # Giving up early is what makes duplicates, so RFC 5321 (4.5.3.2.6) asks for ten minutes here.
+    smtp.allow(address.dot_seconds, silence=address.dot_seconds)
     code, text = smtp.getreply()
     if code == ACCEPTED:
         return Reply(Outcome.ACCEPTED, _status(code, text), _shown(code, text))
     return _refusal(code, text)
 
 
-def _announce(smtp: _Session, envelope: Envelope) -> Reply | None:
+def _announce(smtp: Session, envelope: Envelope) -> Reply | None:
     """MAIL, RCPT and DATA; None when the content may follow. The session is ready for another mail otherwise."""
     refused: Reply | None = None
     code = 0
@@ -313,12 +212,12 @@ def _announce(smtp: _Session, envelope: Envelope) -> Reply | None:
     return refused
 
 
-def _commands(smtp: _Session, envelope: Envelope) -> tuple[str, str, str]:
+def _commands(smtp: Session, envelope: Envelope) -> tuple[str, str, str]:
     size = f" SIZE={envelope.octets}" if smtp.has_extn("size") else ""
     return f"MAIL FROM:<{envelope.sender}>{size}", f"RCPT TO:<{envelope.recipient}>", "DATA"
 
 
-def _replies(smtp: _Session, envelope: Envelope) -> Iterator[tuple[int, bytes]]:
+def _replies(smtp: Session, envelope: Envelope) -> Iterator[tuple[int, bytes]]:
     """Give commands and yield their replies: all at once where the relay offers it (RFC 2920), else until one is refused."""
     commands = _commands(smtp, envelope)
     together = smtp.has_extn("pipelining")

@@ -67,8 +67,19 @@ class ApiRelay:
         self.address = address
         self._backend: Any = None
 
-    def send(self, envelope_sender: str, recipient: str, content: bytes, *, following: Envelope | None = None) -> Reply:
-        """Hand over one mail, as `relay.Relay.send` does. Raises RelayUnavailable when nothing could be asked."""
+    def send(
+        self,
+        envelope_sender: str,
+        recipient: str,
+        content: bytes,
+        *,
+        following: Envelope | None = None,
+        waiting: Callable[[], None] = lambda: None,
+    ) -> Reply:
+        """Hand over one mail, as `relay.Relay.send` does, but `waiting` is never called: an answer comes soon or not.
+
+        Raises RelayUnavailable when nothing could be asked.
+        """
         if not Envelope(envelope_sender, recipient, len(content)).is_writable:
             return Reply(Outcome.REFUSED, "5.1.3", "the address cannot be written in SMTP")
         from anymail.exceptions import AnymailAPIError

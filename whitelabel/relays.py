@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from django.conf import settings
 
 from whitelabel import relay_api
-from whitelabel.relay import Envelope, Relay, RelayAddress, Reply
+from whitelabel.relay import Envelope, Relay, Reply
+from whitelabel.relay_session import RelayAddress
 
 
 class Carrier(Protocol):
     """What carries mail; see `relay.Relay`."""
 
-    def send(self, envelope_sender: str, recipient: str, content: bytes, *, following: Envelope | None = None) -> Reply:
+    def send(
+        self,
+        envelope_sender: str,
+        recipient: str,
+        content: bytes,
+        *,
+        following: Envelope | None = None,
+        waiting: Callable[[], None] = ...,
+    ) -> Reply:
         """Hand over one mail for one recipient. Raises RelayUnavailable."""
 
     def close(self) -> None:

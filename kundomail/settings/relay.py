@@ -10,10 +10,17 @@ RELAY_REWRITES = ("Message-ID", "Date") if RELAY_URL.startswith("anymail+amazon-
 RELAY_CA_FILE: str = env.str("RELAY_CA_FILE", default="")
 # The name we give in EHLO; empty = MAIL_DOMAIN.
 RELAY_EHLO_NAME: str = env.str("RELAY_EHLO_NAME", default="")
-RELAY_TIMEOUT_SECONDS: int = env.int("RELAY_TIMEOUT_SECONDS", default=60)  # of one command and its reply
+# Of silence: after a command, while content is not read, and for a mail service's API.
+RELAY_TIMEOUT_SECONDS: int = env.int("RELAY_TIMEOUT_SECONDS", default=60)
 # Of connecting, greeting, TLS and log-in together.
 RELAY_SESSION_SECONDS: int = env.int("RELAY_SESSION_SECONDS", default=60)
-RELAY_TRANSACTION_SECONDS: int = env.int("RELAY_TRANSACTION_SECONDS", default=240)  # of one mail to one recipient
+# One mail to one recipient: MAIL, RCPT and DATA together; the content, 25 MB at 30 kB/s; and the reply to the final dot,
+# for which RFC 5321 (4.5.3.2.6) asks ten minutes, because who gives up there sends the mail twice.
+RELAY_ENVELOPE_SECONDS: int = env.int("RELAY_ENVELOPE_SECONDS", default=240)
+RELAY_CONTENT_SECONDS: int = env.int("RELAY_CONTENT_SECONDS", default=900)
+RELAY_DOT_SECONDS: int = env.int("RELAY_DOT_SECONDS", default=600)
+# A worker that the relay keeps waiting says this often that it lives, and gives back the mails behind this one.
+RELAY_BEAT_SECONDS = 10
 RELAY_MAILS_PER_CONNECTION = 100
 RELAY_IDLE_SECONDS = 20  # a connection unused this long is closed
 # Dotted path of a function that tells whether the relay took a mail over (whitelabel.delivery.RelayQuestion); empty = it
@@ -35,8 +42,12 @@ OUTBOX_BATCH = 250
 OUTBOX_UNRECORDED_REPLIES = 250
 OUTBOX_UNRECORDED_SECONDS = 0.25
 OUTBOX_BATCH_OCTETS = 32 * 1024 * 1024  # of them in memory at a time
-# How long a worker may be silent before another takes its mails; longer than a session and a transaction of the relay.
+# How long a worker may be silent before another takes its mails; longer than a session of the relay takes to begin, and
+# than connection, content and answer of a mail service's API.
 OUTBOX_LEASE_SECONDS: int = env.int("OUTBOX_LEASE_SECONDS", default=360)
+# Tries of which nobody knows whether the mail left: so many copies at most where the relay cannot be asked. Then people
+# are told that it may have arrived.
+OUTBOX_UNSURE_TRIES: int = env.int("OUTBOX_UNSURE_TRIES", default=3)
 OUTBOX_RETRY_MINUTES = (1, 2, 5, 15, 60)  # then hourly
 OUTBOX_GIVE_UP_DAYS = 5
 OUTGOING_MESSAGE_OCTETS = 25 * 1024 * 1024  # what common receivers accept, encoded

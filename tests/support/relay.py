@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from whitelabel.relay import Relay, RelayAddress
+from whitelabel.relay import Relay
+from whitelabel.relay_session import RelayAddress
 
 Stage = str
 """connect, ehlo, mail, rcpt, data, dot, quit"""
@@ -27,6 +28,10 @@ OK = {
 }
 
 
+RECEIVE_BUFFER_OCTETS = 64 * 1024
+"""Small, so that who reads slowly is noticed."""
+
+
 @dataclass(frozen=True)
 class Taken:
     """One mail the relay has answered 250 to (or would have, had it not hung up): envelope and octets."""
@@ -40,7 +45,7 @@ class Taken:
 
 @dataclass(frozen=True)
 class Misbehaviour:
-    """Instead of a reply: hang up at once, say nothing, or send the reply one octet at a time."""
+    """Instead of a reply: hang up at once, say nothing, be "late" with it, or send it "slow", one octet at a time."""
 
     kind: str
     seconds: float = 0
@@ -60,6 +65,8 @@ class FakeRelay:
     answer: Callable[[Stage, bytes], bytes | Misbehaviour | None] = lambda stage, line: None
     pipelining: bool = False
     """Whether it offers RFC 2920."""
+    octets_a_second: float = 0
+    """How fast it reads content; 0: as it comes."""
     careless: bool = False
     """Whether it asks for content after it refused the recipient."""
     log: Path | None = None
@@ -67,7 +74,7 @@ class FakeRelay:
 
     def client(self, **options: object) -> Relay:
         """Our relay client, pointed here."""
-        settings = {"timeout_seconds": 5, "transaction_seconds": 10, "ehlo_name": "mail.kundo.se"}
+        settings = {"timeout_seconds": 5, "envelope_seconds": 10, "dot_seconds": 10, "ehlo_name": "mail.kundo.se"}
         return Relay(RelayAddress("smtp", "127.0.0.1", self.port, **{**settings, **options}))  # type: ignore[arg-type]
 
     def has(self, envelope_sender: str, recipient: str, message_id: str) -> bool | None:
@@ -122,9 +129,11 @@ class _Session(threading.Thread):
         return True
 
     def _content(self) -> bool:
-        lines = []
+        lines, octets_a_second = [], self._relay.octets_a_second
         while (line := self._file.readline()) not in (b".\r\n", b""):
             lines.append(line[1:] if line.startswith(b".") else line)
+            if octets_a_second:
+                time.sleep(len(line) / octets_a_second)
         if not line:
             return False
         taken = Taken(self._sender, self._recipient, b"".join(lines), self._socket.getpeername()[0])
@@ -166,7 +175,9 @@ class _Session(threading.Thread):
         for keyword in more:
             octets = octets.replace(b"250 ", b"250-") + b"\r\n250 " + keyword
         self._last = octets
-        pause = reply.seconds if isinstance(reply, Misbehaviour) else 0
+        if isinstance(reply, Misbehaviour) and reply.kind == "late":
+            time.sleep(reply.seconds)
+        pause = reply.seconds if isinstance(reply, Misbehaviour) and reply.kind == "slow" else 0
         for piece in [octets + b"\r\n"] if not pause else [b"%c" % octet for octet in octets + b"\r\n"]:
             self._socket.sendall(piece)
             time.sleep(pause)
@@ -187,6 +198,7 @@ class _Session(threading.Thread):
 def fake_relay(tls: ssl.SSLContext | None = None) -> Iterator[FakeRelay]:
     """A relay that listens until the block ends."""
     listener = socket.create_server(("127.0.0.1", 0))
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_OCTETS)
     relay = FakeRelay(listener.getsockname()[1])
 
     def serve() -> None:

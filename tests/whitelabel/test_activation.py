@@ -19,7 +19,8 @@ from tests.support.outgoing import publishing
 from whitelabel import activation, delivery, spf_probe
 from whitelabel.demo_sink import Sink
 from whitelabel.models import OutboundMail, SenderAddress, SenderDomain
-from whitelabel.relay import Relay, RelayAddress
+from whitelabel.relay import Relay
+from whitelabel.relay_session import RelayAddress
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

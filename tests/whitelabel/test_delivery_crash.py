@@ -29,7 +29,7 @@ from whitelabel.models import OutboundMail, OutboundRecipient
 CHECKOUT = Path(__file__).resolve().parents[2]
 MAILS = 6000
 KILLS_PER_MAIL = 1 / 100
-LEASE_SECONDS = 3
+LEASE_SECONDS = 5
 PATIENCE_SECONDS = 500
 
 
@@ -73,7 +73,7 @@ def workers(relay: FakeRelay, question: str, count: int = 2) -> Iterator[Workers
         "RELAY_URL": f"smtp://127.0.0.1:{relay.port}",
         "RELAY_TIMEOUT_SECONDS": "1",
         "RELAY_SESSION_SECONDS": "1",
-        "RELAY_TRANSACTION_SECONDS": "1",
+        "RELAY_DOT_SECONDS": "1",
         "OUTBOX_LEASE_SECONDS": str(LEASE_SECONDS),
         "RELAY_QUESTION": question,
         "RELAY_LOG_FILE": str(relay.log or ""),

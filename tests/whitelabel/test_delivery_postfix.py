@@ -19,7 +19,8 @@ from tests.support.relay import FakeRelay, fake_relay
 from whitelabel import outbox_queue, postfix_log
 from whitelabel.delivery import Courier, _envelope
 from whitelabel.mime import File
-from whitelabel.relay import Relay, RelayAddress
+from whitelabel.relay import Relay
+from whitelabel.relay_session import RelayAddress
 
 pytestmark = [
     pytest.mark.slow,

@@ -19,7 +19,8 @@ from tests.support.outgoing import activated, publishing, queued, verdict
 from whitelabel import demo_sink, keys
 from whitelabel.delivery import Courier
 from whitelabel.demo_sink import Sink
-from whitelabel.relay import Relay, RelayAddress
+from whitelabel.relay import Relay
+from whitelabel.relay_session import RelayAddress
 
 PUBLISHED = "k1._domainkey.mgeu.lillestad.se"
 

@@ -30,7 +30,8 @@ from tests.whitelabel.test_mime import letters
 from whitelabel import activation, dmarc, keys, mime, postfix_log, signing
 from whitelabel.delivery import Courier
 from whitelabel.models import SenderDomain
-from whitelabel.relay import Relay, RelayAddress
+from whitelabel.relay import Relay
+from whitelabel.relay_session import RelayAddress
 
 pytestmark = [
     pytest.mark.slow,

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.support.outgoing import within
 from tests.support.relay import HANG_UP, SILENCE, FakeRelay, Misbehaviour, fake_relay
 from whitelabel import relay
-from whitelabel.relay import Envelope, Outcome, Relay, RelayAddress, RelayUnavailable
+from whitelabel.relay import Envelope, Outcome, Relay, RelayUnavailable
+from whitelabel.relay_session import RelayAddress
 
 MAIL = b"From: a@b.se\r\n\r\nHej\r\n.\r\n..x\r\n"
 SENDER, RECIPIENT = "b.abc@mail.kundo.se", "barry@example.org"
@@ -92,14 +95,78 @@ def test_only_a_break_after_the_final_dot_leaves_the_outcome_unknown(
     server: FakeRelay, stage: str, outcome: Outcome, fault: Misbehaviour
 ) -> None:
     server.answer = lambda at, line: fault if at == stage else None
-    answer = server.client(timeout_seconds=0.3).send(SENDER, RECIPIENT, MAIL)
+    answer = server.client(timeout_seconds=0.3, dot_seconds=0.3).send(SENDER, RECIPIENT, MAIL)
     assert (answer.outcome, answer.trouble) == (outcome, True)
+
+
+def test_the_reply_to_the_final_dot_is_awaited_longer_than_others(server: FakeRelay) -> None:
+    server.answer = lambda at, line: Misbehaviour("late", 1) if at == "dot" else None
+    beats: list[float] = []
+    client = server.client(timeout_seconds=0.3, dot_seconds=5, beat_seconds=0.2)
+    answer = client.send(SENDER, RECIPIENT, MAIL, waiting=lambda: beats.append(time.monotonic()))
+    client.close()
+    assert answer.outcome is Outcome.ACCEPTED
+    assert 3 <= len(beats) <= 5
+
+
+LARGE = b"Subject: x\r\n\r\n" + (b"x" * 998 + b"\r\n") * 6000
+
+
+def test_a_relay_that_reads_slowly_gets_the_content_in_a_time_of_its_own() -> None:
+    with fake_relay() as server:
+        server.octets_a_second = len(LARGE) / 3
+        client = server.client(timeout_seconds=0.5, envelope_seconds=1, content_seconds=20)
+        answer = client.send(SENDER, RECIPIENT, LARGE)
+        client.close()
+    assert answer.outcome is Outcome.ACCEPTED
+    assert [taken.content for taken in server.taken] == [LARGE]
+
+
+@pytest.mark.parametrize(("octets_a_second", "longest"), [(1, 1.5), (100_000, 4)], ids=["stuck", "slow"])
+def test_a_relay_that_reads_too_slowly_is_left_before_the_dot(octets_a_second: float, longest: float) -> None:
+    with fake_relay() as server:
+        server.octets_a_second = octets_a_second
+        begun = time.monotonic()
+        answer = server.client(timeout_seconds=0.5, content_seconds=2).send(SENDER, RECIPIENT, LARGE)
+    assert (answer.outcome, answer.trouble) == (Outcome.LATER, True)
+    assert time.monotonic() - begun < longest
+    assert server.taken == []
+
+
+class _BreaksAfterTheDot:
+    """A socket whose connection is reset when the dot has left and what comes after it has not."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._socket = sock
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._socket, name)
+
+    def send(self, octets: bytes) -> int:
+        end = bytes(octets).find(b"\r\n.\r\n")
+        if end < 0:
+            return self._socket.send(octets)
+        self._socket.sendall(octets[: end + 5])
+        raise ConnectionResetError("reset")
+
+    sendall = send
+
+
+def test_a_break_while_the_next_mail_is_announced_leaves_the_outcome_unknown() -> None:
+    with fake_relay() as server:
+        server.pipelining = True
+        client = server.client()
+        session = client.open()
+        session.sock = _BreaksAfterTheDot(session.sock)  # type: ignore[assignment]
+        answer = client.send(SENDER, RECIPIENT, b"From: a@b.se\r\n\r\nHej\r\n", following=NEXT)
+        within(5, lambda: server.taken)
+    assert (answer.outcome, answer.trouble) == (Outcome.UNKNOWN, True)
 
 
 def test_a_relay_that_sends_one_octet_at_a_time_is_cut_off(server: FakeRelay) -> None:
     server.answer = lambda at, line: Misbehaviour("slow", 0.2) if at == "rcpt" else None
     begun = time.monotonic()
-    answer = server.client(timeout_seconds=5, transaction_seconds=0.5).send(SENDER, RECIPIENT, MAIL)
+    answer = server.client(timeout_seconds=5, envelope_seconds=0.5).send(SENDER, RECIPIENT, MAIL)
     assert answer.outcome is Outcome.LATER
     assert time.monotonic() - begun < 2
 

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from conversations.models import Contact, Conversation, Message
-from whitelabel.fate import FINAL_FAILURES
+from whitelabel.fate import NOT_DELIVERED
 from whitelabel.models import OutboundRecipient
 
 
@@ -21,7 +21,7 @@ def missing(conversation: Conversation) -> set[str]:
     mails = Message.objects.filter(conversation=conversation, outbound__isnull=False, outbound__automatic=False)
     for mail_id in mails.order_by("-received_at", "-id").values_list("outbound_id", flat=True):
         fates = list(OutboundRecipient.objects.filter(mail_id=mail_id).values_list("address", "state"))
-        failed = {address.lower() for address, state in fates if state in FINAL_FAILURES}
+        failed = {address.lower() for address, state in fates if state in NOT_DELIVERED}
         addresses |= failed
         if not failed and all(state == OutboundRecipient.State.SENT for _, state in fates):
             break

@@ -21,6 +21,7 @@ _BY_CODE: dict[str, str | Promise] = {
     "2.3": _("The mail is too large for the mailbox. Send smaller files, or a link to them."),
     "3.4": _("The mail is too large for the receiving server. Send smaller files, or a link to them."),
     "4.1": _("The receiving server does not answer."),
+    "4.2": _("The connection broke before the receiving server had answered."),
     "4.4": _("No way to the receiving server was found. Check the part after the @."),
     "4.7": _("The receiving server did not take the mail within the time we try."),
     "7.1": _("The receiving server refuses mail from us to this address."),
@@ -36,17 +37,23 @@ _BY_SUBJECT: dict[str, str | Promise] = {
     "7": _("The receiving server refused the mail for reasons of security or policy."),
 }
 _UNKNOWN = _("The receiving server refused the mail and gave no reason we know.")
+_MAY_HAVE_ARRIVED = _(
+    "Our mail server was given the mail but never confirmed it, so it may have arrived. We have stopped trying: "
+    "ask the recipient, or send it again."
+)
 _AGAIN = _("We go on trying for up to five days.")
 _WAITING = _("Our own mail server does not take mail at the moment. The mail is kept and leaves by itself.")
 
 
 def reason(state: str, status: str, *, waiting: bool = False) -> str:
-    """One or two sentences for a recipient that is delayed, bounced or failed; "" for one that is not.
+    """A few sentences for a recipient that is delayed, bounced, failed or unsure; "" for one that is not.
 
     `waiting`: the mail has not been tried, because there is no session with the relay.
     """
     if waiting and state == State.QUEUED:
         return str(_WAITING)
+    if state == State.UNSURE:
+        return str(_MAY_HAVE_ARRIVED)
     if state not in (State.DELAYED, State.BOUNCED, State.FAILED):
         return ""
     subject_and_detail = status.partition(".")[2]

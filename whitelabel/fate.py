@@ -3,7 +3,9 @@
     queued ──► sent                the relay took over
     queued ──► delayed ──► sent    refused for now, tried again
     queued, delayed ──► failed     refused for good by the relay, or given up
-    sent ──► delayed, bounced      a delivery report came back
+    queued, delayed ──► unsure     given up, and nobody can tell whether a try without an answer has left
+    sent, unsure ──► delayed, bounced    a delivery report came back
+    delayed, unsure ──► sent       a delivery report says that it arrived
     bounced, failed                final
 
 A recipient with `accepted_at` is never sent to again, whatever a worker with an old lease believes.
@@ -27,15 +29,20 @@ log = logging.getLogger(__name__)
 
 State = OutboundRecipient.State
 FINAL_FAILURES = (State.BOUNCED, State.FAILED)
-REPORTED_STATES = {"failed": State.BOUNCED, "delayed": State.DELAYED}
+NOT_DELIVERED = (*FINAL_FAILURES, State.UNSURE)
+"""What people must act on: as far as anybody knows, the mail has not arrived and is not sent again."""
+
+ARRIVED = ("delivered", "relayed", "expanded")
+REPORTED_STATES = {"failed": State.BOUNCED, "delayed": State.DELAYED, **dict.fromkeys(ARRIVED, State.SENT)}
 MAX_REPLY_CHARACTERS = 1000
 MAX_STATUS_CHARACTERS = 20
 
 _RECORD = """
 UPDATE whitelabel_outboundrecipient AS recipient
 SET state = told.state, status = told.status, reply = told.reply, updated_at = statement_timestamp(),
-    accepted_at = CASE WHEN told.state = 'sent' THEN statement_timestamp() END
-FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[]) AS told(id, state, status, reply)
+    accepted_at = CASE WHEN told.state = 'sent' THEN statement_timestamp() END,
+    unsure_tries = recipient.unsure_tries - told.counted::integer
+FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::boolean[]) AS told(id, state, status, reply, counted)
 JOIN whitelabel_outboundrecipient AS before ON before.id = told.id
 WHERE recipient.id = told.id AND recipient.accepted_at IS NULL AND recipient.state IN ('queued', 'delayed')
 RETURNING recipient.mail_id, recipient.id, recipient.address, recipient.state, recipient.status, before.state
@@ -44,12 +51,17 @@ RETURNING recipient.mail_id, recipient.id, recipient.address, recipient.state, r
 
 @dataclass(frozen=True)
 class Told:
-    """What the relay said about one recipient: new state (sent, delayed or failed), enhanced status code, words."""
+    """What the relay said about one recipient: new state (sent, delayed, failed or unsure), enhanced status code, words.
+
+    `unsure`: the try had no answer and may have left. `counted`: it had one, and was counted as unsure when it began.
+    """
 
     recipient_id: int
     state: str
     status: str
     text: str
+    unsure: bool = False
+    counted: bool = False
 
 
 def record(told: Sequence[Told]) -> None:
@@ -59,6 +71,7 @@ def record(told: Sequence[Told]) -> None:
         [str(each.state) for each in told],
         [each.status[:MAX_STATUS_CHARACTERS] for each in told],
         [_words(each.text) for each in told],
+        [each.counted for each in told],
     )
     with connection.cursor() as cursor:
         cursor.execute(_RECORD, columns)
@@ -80,8 +93,8 @@ def record_bounce(
     """Store what a delivery report (RFC 3464) says about one recipient of a mail of ours; returns it, None if unknown.
 
     The recipient is named by `recipient_id` (from the return path) or by `address`. `action` is failed, delayed,
-    delivered, relayed or expanded; the last three change no state. The caller has checked that the report came to a
-    signed return path or embeds an id we signed. Opens the organization's scope itself.
+    delivered, relayed or expanded (RFC 3464, 2.3.3); any other changes no state. The caller has checked that the report
+    came to a signed return path or embeds an id we signed. Opens the organization's scope itself.
     """
     with scope.organization(organization_id):
         recipient = _recipient(mail_id, recipient_id, address)
@@ -111,7 +124,7 @@ def _words(text: str) -> str:
 
 
 def _change(mail_id: int, recipient_id: int, address: str, state: str, status: str) -> DeliveryChange:
-    return DeliveryChange(mail_id, recipient_id, address, state, status, hard=state in FINAL_FAILURES)
+    return DeliveryChange(mail_id, recipient_id, address, state, status, hard=state in NOT_DELIVERED)
 
 
 def _announce(changes: Sequence[DeliveryChange]) -> None:

@@ -291,6 +291,7 @@ class OutboundRecipient(TenantModel):
         DELAYED = "delayed", _("Delayed")
         BOUNCED = "bounced", _("Bounced")
         FAILED = "failed", _("Not delivered")
+        UNSURE = "unsure", _("May have arrived")
 
     mail = TenantForeignKey(OutboundMail, on_delete=models.CASCADE, related_name="recipients")
     address = models.CharField(max_length=320)
@@ -298,6 +299,9 @@ class OutboundRecipient(TenantModel):
     status = models.CharField(max_length=20, blank=True, help_text="enhanced status code, RFC 3463")
     reply = models.CharField(max_length=1000, blank=True, help_text="what the receiving side said")
     accepted_at = models.DateTimeField(null=True, help_text="the relay took over; never sent again")
+    unsure_tries = models.PositiveSmallIntegerField(
+        default=0, help_text="tries of which nobody knows whether the relay took over"
+    )
     updated_at = models.DateTimeField(auto_now=True)
 
     objects = OrganizationManager()

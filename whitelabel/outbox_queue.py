@@ -101,10 +101,11 @@ WHERE mail.id = settled.id AND mail.attempts = settled.attempts AND mail.state =
 
 @dataclass(frozen=True)
 class Pending:
-    """A recipient the relay has not taken over yet."""
+    """A recipient the relay has not taken over, as far as is known after `unsure_tries` tries that had no answer."""
 
     recipient_id: int
     address: str
+    unsure_tries: int
 
 
 @dataclass(frozen=True)
@@ -192,6 +193,12 @@ def renew(claim: Claim) -> bool:
         return bool(held(claim).update(lease_until=until, next_attempt_at=until))
 
 
+def count_try(recipient: Pending, by: int) -> None:
+    """Note that a try begins (1) whose outcome nobody will know if this process dies, or that it did not begin (-1)."""
+    with scope.queue():
+        OutboundRecipient.queue.filter(pk=recipient.recipient_id).update(unsure_tries=F("unsure_tries") + by)
+
+
 def settle(settled: Sequence[Settled]) -> None:
     """Store the mails' next states. Call inside their organization's scope, after the recipients' (fate.record)."""
     columns = (
@@ -237,6 +244,7 @@ def _pending(mail_ids: Sequence[int]) -> dict[int, list[Pending]]:
         state__in=(OutboundRecipient.State.QUEUED, OutboundRecipient.State.DELAYED),
     )
     recipients = defaultdict(list)
-    for mail_id, recipient_id, address in unfinished.order_by("id").values_list("mail_id", "id", "address"):
-        recipients[mail_id].append(Pending(recipient_id, address))
+    columns = ("mail_id", "id", "address", "unsure_tries")
+    for mail_id, *values in unfinished.order_by("id").values_list(*columns):
+        recipients[mail_id].append(Pending(*values))
     return recipients

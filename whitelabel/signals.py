@@ -8,7 +8,7 @@ from django.dispatch import Signal
 @dataclass(frozen=True)
 class DeliveryChange:
     """A recipient's new fate: its state (OutboundRecipient.State), enhanced status code (may be empty), and whether it is
-    `hard`: the mail will never arrive."""
+    `hard`: people must act, because the mail will not arrive, or nobody can tell whether it has."""
 
     mail_id: int
     recipient_id: int

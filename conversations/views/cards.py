@@ -67,7 +67,14 @@ _HTML_COUNTS = {
     "html_pictures": _counted("""<img[^>]+src=["']?cid:"""),
     "html_remote": _counted("""<img[^>]+src=["']?(https?:)?//"""),
 }
-_DELIVERY_SYMBOLS = {"queued": "waiting", "sent": "right", "delayed": "waiting", "bounced": "wrong", "failed": "wrong"}
+_DELIVERY_SYMBOLS = {
+    "queued": "waiting",
+    "sent": "right",
+    "delayed": "waiting",
+    "bounced": "wrong",
+    "failed": "wrong",
+    "unsure": "wrong",
+}
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db.models import F
 from django.test import Client
 from django.urls import reverse
 
-from conversations import composer
+from conversations import composer, lists
+from conversations.models import Conversation
 from organizations import scope
 from tests.support import builders
 from tests.support.builders import Town
@@ -33,16 +35,23 @@ HOURS = 24
 OURS = "Vår egen mailserver tar inte emot mail just nu."
 AGAIN = "Vi fortsätter att försöka i upp till fem dagar."
 
-# What the relay does at which stage, and what the agent reads below the answer meanwhile.
+BROKEN = "Anslutningen bröts innan den mottagande servern hade svarat. " + AGAIN
+BUSY = "Den mottagande servern kan inte ta emot mailet. " + AGAIN
+POLICY = "Den mottagande servern avvisade mailet av säkerhets- eller policyskäl. " + AGAIN
+MAY_HAVE = "så det kan ha kommit fram."
+
+# What the relay does at which stage, and what the agent reads below the answer meanwhile. What was dropped after the dot
+# has left: that is found out by the next try.
 TROUBLES: dict[str, tuple[str, bytes | Misbehaviour, str]] = {
     "refusing": ("connect", b"421 4.3.2 closed for today", OURS),
     "hanging up": ("connect", HANG_UP, OURS),
     "silent": ("connect", SILENCE, OURS),
-    "hanging": ("mail", SILENCE, AGAIN),
-    "busy": ("rcpt", b"451 4.3.2 busy", AGAIN),
-    "wants a password": ("mail", b"530 5.7.0 log in first", AGAIN),
-    "dropping after the dot": ("dot", HANG_UP, ""),
-    "one octet a second": ("dot", Misbehaviour("slow", 1), ""),
+    "hanging": ("mail", SILENCE, BROKEN),
+    "busy": ("rcpt", b"451 4.3.2 busy", BUSY),
+    "wants a password": ("mail", b"530 5.7.0 log in first", POLICY),
+    "reading one octet a second": ("content", SILENCE, BROKEN),
+    "dropping after the dot": ("dot", HANG_UP, BROKEN),
+    "one octet a second": ("dot", Misbehaviour("slow", 1), BROKEN),
 }
 
 
@@ -55,7 +64,17 @@ def relay() -> Iterator[FakeRelay]:
 @pytest.fixture
 def courier(relay: FakeRelay, settings: Any) -> Iterator[Courier]:
     settings.RELAY_PAUSE_SECONDS = settings.RELAY_LONGEST_PAUSE_SECONDS = 0
-    courier = Courier(relay.client(timeout_seconds=0.1, transaction_seconds=0.3), question=relay.has)
+    courier = Courier(relay.client(timeout_seconds=0.1, envelope_seconds=0.3, dot_seconds=0.3), question=relay.has)
+    yield courier
+    courier.close()
+
+
+@pytest.fixture
+def unasked(relay: FakeRelay, settings: Any) -> Iterator[Courier]:
+    """A worker whose relay cannot be asked."""
+    settings.RELAY_PAUSE_SECONDS = settings.RELAY_LONGEST_PAUSE_SECONDS = 0
+    settings.RELAY_QUESTION = ""
+    courier = Courier(relay.client(timeout_seconds=0.1, dot_seconds=0.2))
     yield courier
     courier.close()
 
@@ -99,14 +118,24 @@ def test_after_a_day_of_trouble_the_queue_drains_and_nothing_leaves_twice(
 ) -> None:
     stage, fault, words = TROUBLES[kind]
     relay.answer = lambda at, line: fault if at == stage else None
+    relay.octets_a_second = 1 if stage == "content" else 0
+    pages = []
     for _hour in range(HOURS):
         courier.step()
+        pages.append(card(lillestad, agent, answered))
         pass_an_hour()
-    assert words in card(lillestad, agent, answered)
+    told = [words in page for page in pages]
+    if stage == "dot":
+        assert told == [True] + [False] * (HOURS - 1)
+        assert "Skickat" in pages[-1]
+    else:
+        # The breaker opens at the third failure, and says why then.
+        assert all(told[settings.RELAY_FAILURES_TO_OPEN - 1 :])
     with scope.organization(lillestad.organization):
         assert not OutboundMail.objects.filter(state="failed").exists()
 
     relay.answer = lambda at, line: None
+    relay.octets_a_second = 0
     for _hour in range(HOURS):
         pass_an_hour()
         courier.step()
@@ -120,3 +149,25 @@ def test_after_a_day_of_trouble_the_queue_drains_and_nothing_leaves_twice(
     page = card(lillestad, agent, answered)
     assert OURS not in page
     assert AGAIN not in page
+
+
+@pytest.mark.parametrize("fault", [HANG_UP, SILENCE], ids=["dropping after the dot", "silent after the dot"])
+def test_where_nobody_can_be_asked_agents_are_told_that_it_may_have_arrived(
+    fault: Misbehaviour, lillestad: Town, agent: Client, answered: int, relay: FakeRelay, unasked: Courier
+) -> None:
+    relay.answer = lambda at, line: fault if at == "dot" else None
+    for _hour in range(HOURS):
+        unasked.step()
+        pass_an_hour()
+    copies = Counter(taken.recipient for taken in relay.taken)
+    assert len(copies) == MAILS
+    assert set(copies.values()) == {settings.OUTBOX_UNSURE_TRIES}
+    assert outbox_queue.waiting() == 0
+    page = card(lillestad, agent, answered)
+    assert "Kan ha kommit fram" in page
+    assert MAY_HAVE in page
+    assert AGAIN not in page
+    with scope.organization(lillestad.organization):
+        conversation = Conversation.objects.get(number=answered)
+        assert conversation.status == "unanswered"
+        assert conversation in lists.page(lists.UNDELIVERED, lillestad.agent).conversations

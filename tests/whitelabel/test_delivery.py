@@ -396,6 +396,20 @@ def test_a_late_delay_report_does_not_bring_a_bounced_mail_back(town, relay, cou
     assert fate(town.organization, mail)[1] == {"barry@example.org": "bounced"}
 
 
+@pytest.mark.parametrize("action", ["delivered", "relayed", "expanded"])
+def test_good_news_after_a_delay_report_ends_the_delay(town, relay, courier, news, action: str) -> None:
+    mail = post(town)
+    courier.step()
+    news.clear()
+    for what, status in (("delayed", "4.4.1"), (action, "2.0.0")):
+        record_bounce(town.organization.pk, mail_id=mail.pk, address="barry@example.org", action=what, status=status)
+    assert fate(town.organization, mail)[1] == {"barry@example.org": "sent"}
+    assert [(told.state, told.status, told.hard) for told in news] == [
+        ("delayed", "4.4.1", False),
+        ("sent", "2.0.0", False),
+    ]
+
+
 def test_a_delay_report_never_causes_a_second_sending(town, relay, courier) -> None:
     relay.answer = lambda stage, line: LATER if b"slow@" in line and stage == "rcpt" else None
     mail = post(town, "barry@example.org", "slow@example.org")

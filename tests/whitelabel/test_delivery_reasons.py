@@ -18,6 +18,8 @@ from whitelabel.delivery_reasons import reason
         ("delayed", "4.2.2", "fem dagar"),
         ("bounced", "5.7.999", "policyskäl"),
         ("bounced", "", "utan någon orsak"),
+        ("delayed", "4.4.2", "Anslutningen bröts"),
+        ("unsure", "4.4.2", "det kan ha kommit fram"),
         ("failed", "nonsense", "utan någon orsak"),
     ],
 )

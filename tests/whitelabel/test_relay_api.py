@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from email import message_from_bytes
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -19,7 +20,7 @@ import pytest
 
 from organizations import scope
 from tests.support import builders
-from tests.support.outgoing import activated, fate, publishing, queued, some_key_pair, verdict
+from tests.support.outgoing import activated, age, fate, publishing, queued, some_key_pair, verdict
 from whitelabel import keys, relays, signing
 from whitelabel.delivery import Courier
 from whitelabel.relay import Outcome, RelayUnavailable
@@ -56,6 +57,7 @@ class Service:
     answer: tuple[int, dict[str, Any]] | None = None
     pause: float = 0
     asked: list[Asked] = field(default_factory=list)
+    requests: int = 0
 
     @property
     def relay_url(self) -> str:
@@ -95,6 +97,7 @@ def serving(name: str) -> Iterator[Service]:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             read, took = (_mailgun, MAILGUN_TOOK) if name == "mailgun" else (_ses, SES_TOOK)
             status, answer = service.answer or took
+            service.requests += 1
             if status == 200:
                 service.asked.append(read(self.path, self.headers, body))
             time.sleep(service.pause)
@@ -229,6 +232,29 @@ def test_an_answer_leaves_through_the_service_with_a_signature_that_holds(servic
             token = read_verp(keys.token_keys(), asked.return_path.partition("@")[0])
             assert token is not None
             assert token.message_id == mail.pk
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("trouble", ["a gateway", "silence"])
+def test_a_service_whose_answers_never_come_gets_a_mail_so_many_times(
+    service: Service, settings: Any, trouble: str
+) -> None:
+    settings.RELAY_URL, settings.RELAY_QUESTION = service.relay_url, ""
+    settings.RELAY_PAUSE_SECONDS = settings.RELAY_LONGEST_PAUSE_SECONDS = 0
+    if trouble == "silence":
+        settings.RELAY_TIMEOUT_SECONDS, service.pause = 1, 2
+    else:
+        service.answer = (502, {"message": "Bad gateway"})
+    town = builders.town()
+    with scope.organization(town.organization):
+        mail = queued(town.inbox, RECIPIENT)
+    courier = Courier()
+    for _ in range(10):
+        courier.step()
+        age(mail, timedelta(minutes=75))
+    courier.close()
+    assert service.requests == settings.OUTBOX_UNSURE_TRIES
+    assert fate(town.organization, mail) == ("failed", {RECIPIENT: "unsure"})
 
 
 def test_a_signature_holds_where_the_relay_writes_message_id_and_date_anew(settings: Any) -> None:

@@ -2,17 +2,20 @@
 # Writes Postfix's configuration for one of two posts and runs it in the foreground.
 #   relay  takes mail from the product and delivers it to the world
 #   front  stands before the product's SMTP server and passes every session on
+# RELAY_LOG_FILE is where the relay logs, for the product to read what was taken over; the log comes to stdout as well.
 # CONFIGURE_ONLY=directory writes the configuration there and stops, for tests.
 set -euo pipefail
 post=${1:?relay or front}
 : "${MAIL_DOMAIN:?is not set}" "${POSTFIX_HOSTNAME:?is not set}" "${POSTFIX_UPSTREAM:?is not set}"
 directory=${CONFIGURE_ONLY:-/etc/postfix}
+log=${RELAY_LOG_FILE:-/dev/stdout}
+log_octets=$((100 * 1024 * 1024)) # about 100,000 mails; as much again is kept of the log before
 mkdir -p "$directory"
 
 common() {
     cat <<CONF
 compatibility_level = 3.6
-maillog_file = /dev/stdout
+maillog_file = $log
 myhostname = $POSTFIX_HOSTNAME
 mydestination =
 local_recipient_maps =
@@ -72,4 +75,11 @@ case $post in relay | front) ;; *) echo "unknown post: $post" >&2; exit 2 ;; esa
 # A chroot would need its own copy of resolv.conf and certificates; the container is one already.
 postconf -M | awk '{ $5 = "n"; print }' >"$directory/master.cf.new"
 mv "$directory/master.cf.new" "$directory/master.cf"
+if [ "$log" != /dev/stdout ]; then
+    mkdir -p "$(dirname "$log")"
+    # Postfix would make a file that only root may read.
+    [ -e "$log" ] || install -m 0644 /dev/null "$log"
+    tail -n 0 -F "$log" &
+    while sleep 60; do /rotate.sh "$log" "$log_octets"; done &
+fi
 exec postfix start-fg

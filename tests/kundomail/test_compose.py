@@ -12,6 +12,9 @@ from typing import Any
 import pytest
 import yaml
 from django.core.management import get_commands
+from django.utils.module_loading import import_string
+
+from whitelabel import postfix_log
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((CHECKOUT / "docker-compose.yml").read_text())
@@ -102,6 +105,38 @@ def test_no_process_of_the_product_runs_as_root_or_may_gain_rights() -> None:
         assert service["user"] == "10001"
         assert service["cap_drop"] == ["ALL"]
         assert service["read_only"] is True
+
+
+def _mounted(service: dict[str, Any], path: Path) -> tuple[str, str]:
+    """The volume that holds a path inside a service, and how it is mounted ("ro", or "" for writing)."""
+    mounts = [[*volume.split(":"), ""][:3] for volume in service["volumes"]]
+    [(source, mode)] = [(source, mode) for source, target, mode in mounts if path.is_relative_to(target)]
+    return source, mode
+
+
+def test_delivery_can_ask_the_relay_that_comes_with_it(tmp_path: Path) -> None:
+    variables = _example()
+    delivery, relay = (
+        {name: _filled_in(str(value), variables) for name, value in SERVICES[service]["environment"].items()}
+        for service in ("delivery", "relay")
+    )
+    assert delivery["RELAY_URL"] == "smtp://relay:25"
+    assert import_string(delivery["RELAY_QUESTION"]) is postfix_log.accepted
+    log = Path(delivery["RELAY_LOG_FILE"])
+    written, mode = _mounted(SERVICES["relay"], log)
+    assert mode == ""
+    assert _mounted(SERVICES["delivery"], log) == (written, "ro")
+    environment = {**os.environ, **relay, "CONFIGURE_ONLY": str(tmp_path)}
+    subprocess.run([CHECKOUT / "deploy" / "postfix" / "start.sh", "relay"], env=environment, check=True)
+    assert f"maillog_file = {log}\n" in (tmp_path / "main.cf").read_text()
+
+
+def test_what_the_image_of_postfix_copies_exists_and_may_be_run() -> None:
+    [copied] = re.findall(
+        r"^COPY (.+) \S+$", (CHECKOUT / "deploy" / "postfix" / "Dockerfile").read_text(), re.MULTILINE
+    )
+    for name in copied.split():
+        assert os.access(CHECKOUT / "deploy" / "postfix" / name, os.X_OK)
 
 
 def test_the_web_server_logs_no_paths() -> None:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+ROTATE = Path(__file__).resolve().parents[2] / "deploy" / "postfix" / "rotate.sh"
 START_SECONDS = 20
 
 _MAIN = """
@@ -68,6 +69,11 @@ class Postfix:
     def reload(self) -> None:
         """Read the configuration and its tables again."""
         _command(self.configuration, "reload")
+
+    def rotate(self) -> None:
+        """Begin a new log, as the relay container does when the old one is large."""
+        environment = {**os.environ, "MAIL_CONFIG": str(self.configuration)}
+        subprocess.run([ROTATE, self.log, "1"], env=environment, check=True, capture_output=True)
 
     def queued(self) -> int:
         """How many mails wait or are under way."""

@@ -116,3 +116,21 @@ def test_a_mail_postfix_put_off_was_not_taken_over(world, tmp_path, settings) ->
         second.close()
         within(20, lambda: len(world.taken) == 1)
     assert fate(town.organization, mail)[0] == "sent"
+
+
+def test_a_rotated_log_loses_no_answer_and_anybody_may_read_it(world, relay) -> None:
+    client = _client(relay)
+    senders = [f"b.{number}@mail.kundo.se" for number in range(6)]
+    for number, sender in enumerate(senders):
+        assert client.send(sender, "barry@example.org", b"From: a@b.se\r\n\r\nHej\r\n").outcome == "accepted"
+        if number == 2:
+            relay.rotate()
+            time.sleep(1)  # for Postfix to have opened the new one
+    client.close()
+    within(20, lambda: all(postfix_log.accepted(sender, "barry@example.org", "") for sender in senders))
+    assert postfix_log.accepted("b.9@mail.kundo.se", "barry@example.org", "") is False
+    before = relay.log.with_name(f"{relay.log.name}.1").read_text()
+    assert senders[0] in before
+    assert senders[5] in relay.log.read_text()
+    assert senders[5] not in before
+    assert relay.log.stat().st_mode & 0o777 == 0o644

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import socket
 import ssl
@@ -15,11 +16,12 @@ from whitelabel.relay import Relay
 from whitelabel.relay_session import RelayAddress
 
 Stage = str
-"""connect, ehlo, mail, rcpt, data, dot, quit"""
+"""connect, ehlo, auth, mail, rcpt, data, dot, quit"""
 
 OK = {
     "connect": b"220 relay.example ESMTP",
     "ehlo": b"250-relay.example\r\n250-SIZE 52428800\r\n250 ENHANCEDSTATUSCODES",
+    "auth": b"235 2.7.0 welcome",
     "mail": b"250 2.1.0 ok",
     "rcpt": b"250 2.1.5 ok",
     "data": b"354 go ahead",
@@ -69,6 +71,8 @@ class FakeRelay:
     """How fast it reads content; 0: as it comes."""
     careless: bool = False
     """Whether it asks for content after it refused the recipient."""
+    logins: list[bytes] = field(default_factory=list)
+    """What clients logged in with (AUTH PLAIN, decoded); it is offered over TLS only."""
     log: Path | None = None
     """Where lines as Postfix's are written, before the reply: for every mail taken, and for every one refused."""
 
@@ -85,15 +89,18 @@ class FakeRelay:
 class _Session(threading.Thread):
     """One connection."""
 
-    def __init__(self, relay: FakeRelay, connection: socket.socket, tls: ssl.SSLContext | None) -> None:
+    def __init__(self, relay: FakeRelay, connection: socket.socket, tls: ssl.SSLContext | None, at_once: bool) -> None:
         super().__init__(daemon=True)
         self._relay, self._socket, self._tls = relay, connection, tls
         self._file = connection.makefile("rb")
+        self._at_once = at_once
         self._sender = self._recipient = ""
         self._last = b""
 
     def run(self) -> None:
         with contextlib.suppress(OSError, ValueError):
+            if self._at_once:
+                self._encrypt()
             if self._say("connect", b""):
                 while line := self._file.readline():
                     if not self._command(line.rstrip(b"\r\n")):
@@ -106,10 +113,15 @@ class _Session(threading.Thread):
     def _command(self, line: bytes) -> bool:
         verb = line[:4].upper()
         if verb == b"EHLO":
+            secure = isinstance(self._socket, ssl.SSLSocket)
             more = [b"STARTTLS"] * (self._tls is not None) + [b"PIPELINING"] * self._relay.pipelining
+            more += [b"AUTH PLAIN"] * secure
             return self._say("ehlo", line, more)
         if verb == b"STAR":
             return self._start_tls()
+        if verb == b"AUTH":
+            self._relay.logins.append(base64.b64decode(line.rpartition(b" ")[2]))
+            return self._say("auth", line)
         if verb == b"MAIL":
             going_on = self._say("mail", line)
             self._sender, self._recipient = _path(line) if self._last.startswith(b"2") else "", ""
@@ -188,15 +200,19 @@ class _Session(threading.Thread):
             self._socket.sendall(b"502 5.5.1 not here\r\n")
             return True
         self._socket.sendall(b"220 2.0.0 go ahead\r\n")
+        self._encrypt()
+        return True
+
+    def _encrypt(self) -> None:
+        assert self._tls
         self._socket = self._tls.wrap_socket(self._socket, server_side=True)
         self._file = self._socket.makefile("rb")
         self._tls = None
-        return True
 
 
 @contextlib.contextmanager
-def fake_relay(tls: ssl.SSLContext | None = None) -> Iterator[FakeRelay]:
-    """A relay that listens until the block ends."""
+def fake_relay(tls: ssl.SSLContext | None = None, *, at_once: bool = False) -> Iterator[FakeRelay]:
+    """A relay that listens until the block ends. With `tls` it offers STARTTLS, or speaks TLS from the first octet on."""
     listener = socket.create_server(("127.0.0.1", 0))
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_OCTETS)
     relay = FakeRelay(listener.getsockname()[1])
@@ -207,7 +223,7 @@ def fake_relay(tls: ssl.SSLContext | None = None) -> Iterator[FakeRelay]:
                 connection, _ = listener.accept()
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 relay.connections += 1
-                _Session(relay, connection, tls).start()
+                _Session(relay, connection, tls, at_once).start()
 
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import socket
-import ssl
-import subprocess
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -293,44 +290,6 @@ def test_an_address_that_could_break_the_protocol_never_reaches_the_relay(addres
         assert server.client().send(SENDER, address, MAIL).outcome is Outcome.REFUSED
         assert server.client().send(address, RECIPIENT, MAIL).outcome is Outcome.REFUSED
     assert server.connections == 0
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A self-signed certificate for 127.0.0.1, and its key."""
-    folder = tmp_path_factory.mktemp("tls")
-    certificate, key = folder / "cert.pem", folder / "key.pem"
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate]
-    names = ["-days", "2", "-subj", "/CN=relay", "-addext", "subjectAltName=IP:127.0.0.1"]
-    subprocess.run([*command, *names], check=True, capture_output=True)
-    return certificate, key
-
-
-def _tls(certificate: tuple[Path, Path]) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(*certificate)
-    return context
-
-
-def _over_tls(port: int, ca_file: str) -> Relay:
-    return Relay(RelayAddress("smtp+starttls", "127.0.0.1", port, ca_file=ca_file, timeout_seconds=5))
-
-
-def test_starttls_is_used_with_a_certificate_that_is_trusted(certificate) -> None:
-    with fake_relay(_tls(certificate)) as server:
-        assert _over_tls(server.port, str(certificate[0])).send(SENDER, RECIPIENT, MAIL).outcome is Outcome.ACCEPTED
-
-
-def test_a_certificate_nobody_vouches_for_is_not_sent_through(certificate) -> None:
-    with fake_relay(_tls(certificate)) as server, pytest.raises(RelayUnavailable, match="certificate"):
-        _over_tls(server.port, "").send(SENDER, RECIPIENT, MAIL)
-    assert server.taken == []
-
-
-def test_a_relay_that_has_lost_starttls_is_not_sent_through_in_clear() -> None:
-    with fake_relay() as server, pytest.raises(RelayUnavailable):
-        _over_tls(server.port, "").send(SENDER, RECIPIENT, MAIL)
-    assert server.taken == []
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import dkim
 import pytest
 from dkim.canonicalization import Relaxed
@@ -22,6 +24,24 @@ def signed() -> bytes:
 
 def test_a_signed_mail_verifies(signed: bytes) -> None:
     assert dkim.verify(signed, dnsfunc=DNS)
+
+
+def test_a_key_is_decrypted_once_for_many_signatures_and_a_changed_one_is_used_at_once(monkeypatch) -> None:
+    opened: list[str] = []
+    decrypt = keys.decrypt
+    monkeypatch.setattr(keys, "decrypt", lambda encrypted: opened.append(encrypted) or decrypt(encrypted))
+    first = signing.SigningKey("mgeu.lillestad.se", "k1", keys.encrypt(some_key_pair().private_pem))
+    content = mime.build(letter())
+    signatures = [signing.sign(content, first, at=now) for now in (1, 2)]
+    assert opened == [first.encrypted]
+    changed = keys.generate()
+    second = replace(first, encrypted=keys.encrypt(changed.private_pem))
+    signed = signing.sign(content, second)
+    assert opened == [first.encrypted, second.encrypted]
+    record = f"v=DKIM1; k=rsa; p={changed.public_key}".encode()
+    assert dkim.verify(signed, dnsfunc=lambda name, timeout=5: record)
+    assert not dkim.verify(signed, dnsfunc=DNS)
+    assert all(dkim.verify(each, dnsfunc=DNS) for each in signatures)
 
 
 def test_the_signature_survives_what_relays_do_to_white_space(signed: bytes) -> None:

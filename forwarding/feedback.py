@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from conversations import live
 from conversations.models import Contact, Message
-from forwarding.bounces import Bounce, read_complaint, read_disposition
+from forwarding.bounces import Bounce
 from forwarding.classifying import MailClass
 from forwarding.duplicates import VARIANT_SIMILARITY, similarity
 from forwarding.incoming import Incoming, Outcome
@@ -77,7 +77,7 @@ def _bounced(letter: Incoming, bounce: Bounce) -> tuple[str, Message | None] | N
 
 def _receipt(letter: Incoming) -> Outcome | None:
     """The mail was read, says the program of the recipient (RFC 8098)."""
-    disposition = read_disposition(letter.raw)
+    disposition = letter.understood.disposition
     sent = _reported(letter, disposition.original_message_id if disposition else "")
     if disposition is None or sent is None:
         return None
@@ -90,7 +90,7 @@ def _receipt(letter: Incoming) -> Outcome | None:
 
 def _complaint(letter: Incoming) -> Outcome | None:
     """A recipient calls our mail unwanted (RFC 5965): nothing automatic goes there any more."""
-    complaint = read_complaint(letter.raw)
+    complaint = letter.understood.complaint
     sent = _reported(letter, complaint.original_message_id if complaint else "")
     if complaint is None or sent is None:
         return None

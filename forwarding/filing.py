@@ -23,7 +23,7 @@ from conversations.models import Contact, Conversation, Message
 from conversations.quiet import QUIET_CLASSES
 from conversations.timeline import Arrival
 from forwarding import closing, contacts, copies, duplicates, feedback, ladder, queue, reactions, storing, threads
-from forwarding.incoming import Incoming, Outcome, understand
+from forwarding.incoming import Incoming, Outcome
 from forwarding.models import Delivery
 from forwarding.paths import addressed_to
 from forwarding.queue import Claim
@@ -332,12 +332,11 @@ def _portions(
         if letters and time.monotonic() - began > settings.FILING_PORTION_SECONDS:
             yield letters
             letters, began = [], time.monotonic()
-        raw = bytes(delivery.raw.content)
-        mail = ladder.read(raw, claim, reader)
-        if hurried and ladder.READING_STOPPED in mail.defects:
+        understood = reader.read(bytes(delivery.raw.content), delivery.mail_from, ladder.stage(claim))
+        if hurried and ladder.READING_STOPPED in understood.mail.defects:
             queue.set_aside(claim)
         else:
-            letters.append(understand(delivery, raw, mail))
+            letters.append(Incoming(delivery, understood))
     if letters:
         yield letters
 

@@ -5,21 +5,34 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from conversations.models import Message
-from forwarding.bounces import Bounce, read_bounces
-from forwarding.classifying import MailClass, classify
+from forwarding.bounces import Bounce
+from forwarding.classifying import MailClass
 from forwarding.models import Delivery
 from forwarding.reading import ReadMail
+from forwarding.understanding import Understood
 
 
 @dataclass(frozen=True)
 class Incoming:
-    """A delivery, its octets, and what they say. `bounces` and `mail_class` agree with each other."""
+    """A delivery and what its octets say."""
 
     delivery: Delivery
-    raw: bytes
-    mail: ReadMail
-    bounces: tuple[Bounce, ...]
-    mail_class: MailClass
+    understood: Understood
+
+    @property
+    def mail(self) -> ReadMail:
+        """What was read."""
+        return self.understood.mail
+
+    @property
+    def mail_class(self) -> MailClass:
+        """Who wrote it: a person, a machine, a mail system."""
+        return self.understood.mail_class
+
+    @property
+    def bounces(self) -> tuple[Bounce, ...]:
+        """The fates of mail of ours that it reports."""
+        return self.understood.bounces
 
     @property
     def sender(self) -> str:
@@ -34,9 +47,3 @@ class Outcome:
     state: str
     message: Message | None = None
     reason: str = ""
-
-
-def understand(delivery: Delivery, raw: bytes, mail: ReadMail) -> Incoming:
-    """Classify a mail that has been read. Pure but for the delivery's fields."""
-    bounces = read_bounces(raw, mail, delivery.mail_from)
-    return Incoming(delivery, raw, mail, bounces, classify(mail, delivery.mail_from, bounces))

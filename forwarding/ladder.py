@@ -5,8 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 
 from forwarding.queue import Claim
-from forwarding.reading import ReadMail, read_envelope, read_headers
-from forwarding.reading.child import Reader
+from forwarding.reading.mail import Stage
 
 READING_STOPPED = "reading_stopped"
 """The defect of a mail that stopped its reader (forwarding.reading.child)."""
@@ -27,11 +26,11 @@ def last() -> int:
     return len(settings.FILING_RETRY_MINUTES)
 
 
-def read(raw: bytes, claim: Claim, reader: Reader) -> ReadMail:
-    """Read a mail in full; by its headers before its last try, and by its envelope in that."""
+def stage(claim: Claim) -> Stage:
+    """Where the reading of a mail begins: in full; by its headers before its last try, and by its envelope in that."""
     match last() - strikes(claim):
         case 0:
-            return read_envelope(raw)
+            return "envelope"
         case 1:
-            return read_headers(raw)
-    return reader.read(raw)
+            return "headers"
+    return "full"

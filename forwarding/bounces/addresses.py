@@ -30,8 +30,3 @@ def clean_address(text: str) -> str:
     if not at or not local_part or not domain or " " in address or len(address) > MAX_ADDRESS_CHARACTERS:
         return ""
     return f"{local_part}@{domain}"
-
-
-def same_address(one: str, other: str) -> bool:
-    """Whether two spellings mean one mailbox, letter case aside."""
-    return one.casefold() == other.casefold()

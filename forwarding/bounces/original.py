@@ -12,6 +12,9 @@ ORIGINAL_TYPES = frozenset(
      "text/rfc822-header", "text/rfc822", "message/partial"}
 )  # fmt: skip
 
+MAX_RECIPIENTS_CHARACTERS = 64 * 1024
+"""Of the recipients that the returned mail names."""
+
 _MESSAGE_ID = re.compile(r"<\s*([^<>\s]{1,990})\s*>")
 _QUOTING = re.compile(r"^(?:[ \t]{0,12}[>|][ \t]?){1,3}|^[ \t]{1,12}(?=[A-Za-z-]{2,40}:)")
 _HEADER_LINE = re.compile(r"[A-Za-z][A-Za-z0-9-]{1,60}:(?!/)")
@@ -49,12 +52,13 @@ def original_in(octets: bytes) -> Original:
 
 def original_from(fields: Fields) -> Original:
     """The original described by header fields."""
-    recipients = [address for name, value in fields if name in ("to", "cc") for address in addresses_in(value)]
+    named = ", ".join(value for name, value in fields if name in ("to", "cc"))
+    recipients = addresses_in(named[:MAX_RECIPIENTS_CHARACTERS])
     message_id = _MESSAGE_ID.search(value_of(fields, "message-id"))
     senders = addresses_in(value_of(fields, "from")) or addresses_in(value_of(fields, "return-path"))
     return Original(
         message_id=message_id[1] if message_id else "",
-        recipients=tuple(dict.fromkeys(recipients)),
+        recipients=recipients,
         sender=senders[0] if senders else "",
         loop=value_of(fields, "x-kundo-loop"),
     )

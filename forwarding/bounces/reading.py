@@ -1,6 +1,7 @@
 """From a whole mail to its bounces: the report if there is one, else its words, guarded by who sent it."""
 
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from forwarding.bounces.addresses import addresses_in, clean_address
 from forwarding.bounces.narrative import recipients_in_words
@@ -9,6 +10,7 @@ from forwarding.bounces.parts import Fields, Part, Structure, take_apart, value_
 from forwarding.bounces.report import (
     DISPOSITION_TYPES,
     FEEDBACK_TYPE,
+    MAX_RECIPIENTS,
     STATUS_TYPES,
     RecipientStatus,
     fields_of,
@@ -75,7 +77,8 @@ def read_bounces(raw: bytes, mail: ReadMail, mail_from: str | None) -> tuple[Bou
     # People pass reports on with their parts attached; only in the form of a report, or from a mail system, it is one.
     if _is_other_report(structure) or (reporter is Reporter.NOBODY and not is_report):
         return ()
-    statuses = tuple(status for part in _status_parts(structure) for status in recipient_statuses(part.text))
+    told = (status for part in _status_parts(structure) for status in recipient_statuses(part.text))
+    statuses = tuple(islice(told, MAX_RECIPIENTS))
     original = original_of(structure.parts)
     if statuses:
         statuses = _explained(statuses, structure, mail)

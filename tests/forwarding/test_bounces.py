@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 
 from forwarding.bounces import Bounce, is_delivery_report, read_bounces, read_complaint, read_disposition
 from forwarding.bounces.addresses import addresses_in
+from forwarding.bounces.report import MAX_RECIPIENTS
 from forwarding.bounces.status import best_status
 from forwarding.reading import read_mail
+from tests.forwarding.hostile_reports import HOSTILE_REPORTS
 
 STATUS = """\
 Reporting-MTA: dns; mx.lillestad.se
@@ -369,3 +371,13 @@ def test_hostile_reports_cost_little(raw):
     started = time.process_time()
     read_bounces(raw, mail, "")
     assert time.process_time() - started < 2
+
+
+@pytest.mark.parametrize("name", HOSTILE_REPORTS)
+def test_a_hostile_report_is_read_in_two_seconds_and_names_no_more_than_its_share(name):
+    mail = read_mail(HOSTILE_REPORTS[name])
+    started = time.process_time()
+    bounces = read_bounces(HOSTILE_REPORTS[name], mail, "")
+    is_delivery_report(mail, "")
+    assert time.process_time() - started < 2
+    assert len(bounces) <= MAX_RECIPIENTS

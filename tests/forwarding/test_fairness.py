@@ -6,8 +6,9 @@ import pytest
 from pytest_django import Settings
 
 from forwarding import filing
-from forwarding.reading import ReadMail
 from forwarding.reading.child import ChildLimits, Reader
+from forwarding.reading.mail import Stage
+from forwarding.understanding import Understood
 from tests.forwarding.reading.test_hostile import BOMBS
 from tests.support.builders import Town, town
 from tests.support.mails import Pipeline, deliveries, mail, states
@@ -55,9 +56,9 @@ def test_what_was_read_is_filed_before_a_slow_mail_behind_it(
     seen: list[list[str]] = []
 
     class Watched(Reader):
-        def read(self, raw: bytes) -> ReadMail:
+        def read(self, raw: bytes, mail_from: str | None = None, stage: Stage = "full") -> Understood:
             seen.append(list(states(lillestad.inbox)))
-            return super().read(raw)
+            return super().read(raw, mail_from, stage)
 
     with Watched() as reader:
         filing.file_fresh(reader)

@@ -9,10 +9,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from forwarding.bounces import read_bounces
-from forwarding.classifying import classify
-from forwarding.reading import read_mail
 from forwarding.reading.json_lines import as_json
+from forwarding.understanding import understand
 
 
 class Command(BaseCommand):
@@ -34,14 +32,12 @@ def read_file(path: Path) -> dict[str, Any]:
     """Read one mail file; `cpu_ms` is the processor time of reading, classifying and reading bounces."""
     raw = path.read_bytes()
     started = time.process_time()
-    mail = read_mail(raw)
-    bounces = read_bounces(raw, mail, None)
-    mail_class = classify(mail, None, bounces)
+    understood = understand(raw, None)
     spent = time.process_time() - started
     return {
         "path": str(path),
-        **as_json(mail),
-        "class": str(mail_class),
+        **as_json(understood.mail),
+        "class": str(understood.mail_class),
         "bounces": [
             {
                 "recipient": bounce.recipient,
@@ -49,7 +45,7 @@ def read_file(path: Path) -> dict[str, Any]:
                 "status": bounce.status,
                 "original_message_id": bounce.original_message_id,
             }
-            for bounce in bounces
+            for bounce in understood.bounces
         ],
         "cpu_ms": round(spent * 1000, 3),
     }

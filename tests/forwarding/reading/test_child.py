@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from forwarding.limited_child import ChildStopped, unpickled
 from forwarding.reading import Limits, read_mail
-from forwarding.reading.child import ChildLimits, ChildStopped, Reader, _unpickled
+from forwarding.reading.child import HOLDING, ChildLimits, Reader
+from forwarding.understanding import Understood
 from tests.forwarding.reading.messages import mail, multipart, part
 
 MEGABYTE = 1024 * 1024
@@ -36,13 +38,13 @@ def reader() -> Iterator[Reader]:
     ids=["small", "empty", "large", "invitation"],
 )
 def test_the_child_answers_what_reading_here_gives(reader: Reader, raw: bytes) -> None:
-    assert reader.read(raw) == read_mail(raw)
+    assert reader.read(raw).mail == read_mail(raw)
 
 
 def test_one_child_reads_many_mails(reader: Reader) -> None:
-    answers = [reader.read(mail(f"rad {number}".encode())).text for number in range(100)]
+    answers = [reader.read(mail(f"rad {number}".encode())).mail.text for number in range(100)]
     assert answers == [f"rad {number}" for number in range(100)]
-    assert reader.restarts == 0
+    assert reader.child.restarts == 0
 
 
 def test_a_child_is_replaced_after_its_share_of_mails() -> None:
@@ -58,17 +60,17 @@ def test_a_child_that_died_between_two_mails_costs_nothing(reader: Reader) -> No
     reader.read(mail())
     os.kill(_pid(reader), signal.SIGKILL)
     os.waitid(os.P_PID, _pid(reader), os.WEXITED | os.WNOWAIT)
-    assert reader.read(mail(b"hej")) == read_mail(mail(b"hej"))
+    assert reader.read(mail(b"hej")).mail == read_mail(mail(b"hej"))
 
 
 def test_a_mail_that_stops_the_child_goes_down_the_ladder_and_the_next_is_read() -> None:
     with Reader(ChildLimits(wall_seconds=1)) as reader:
         reader.read(mail())
         os.kill(_pid(reader), signal.SIGSTOP)
-        read = reader.read(mail(b"hej"))
+        read = reader.read(mail(b"hej")).mail
         assert (read.stage, read.subject, read.attachments[0].content) == ("headers", "Hej", mail(b"hej"))
         assert read.defects == ("body_unread", "reading_stopped")
-        assert (reader.read(mail(b"hej")).stage, reader.restarts) == ("full", 1)
+        assert (reader.read(mail(b"hej")).mail.stage, reader.child.restarts) == ("full", 1)
 
 
 def test_a_mail_over_the_clock_is_given_up() -> None:
@@ -76,15 +78,14 @@ def test_a_mail_over_the_clock_is_given_up() -> None:
         reader.read(mail())
         os.kill(_pid(reader), signal.SIGSTOP)
         started = time.monotonic()
-        assert reader.read(mail()).stage == "headers"
+        assert reader.read(mail()).mail.stage == "headers"
         assert time.monotonic() - started < 10
 
 
 def test_a_mail_over_the_processor_limit_ends_the_child() -> None:
-    with Reader(
-        ChildLimits(cpu_seconds=0, wall_seconds=60, reading=Limits(shown_text_octets=10**9, text_characters=10**9))
-    ) as reader:
-        read = reader.read(mail(b"<p>a " * 6_000_000 + b"&a" * 9_000_000, b"Content-Type: text/html"))
+    long = Limits(shown_text_octets=10**9, text_characters=10**9)
+    with Reader(ChildLimits(cpu_seconds=0, wall_seconds=60), long) as reader:
+        read = reader.read(mail(b"<p>a " * 6_000_000 + b"&a" * 9_000_000, b"Content-Type: text/html")).mail
     assert (read.stage, read.subject) == ("headers", "Hej")
     assert "reading_stopped" in read.defects
 
@@ -92,16 +93,16 @@ def test_a_mail_over_the_processor_limit_ends_the_child() -> None:
 def test_a_mail_over_the_memory_limit_keeps_its_headers_or_envelope() -> None:
     raw = multipart(part("hej"), part(b"A" * 60 * MEGABYTE, "image/png", "Content-Transfer-Encoding: base64"))
     with Reader(ChildLimits(memory_octets=200 * MEGABYTE)) as reader:
-        read = reader.read(raw)
+        read = reader.read(raw).mail
         assert read.stage in ("headers", "envelope")
         assert read.attachments[0].content == raw
-        assert reader.read(mail()).stage == "full"
+        assert reader.read(mail()).mail.stage == "full"
 
 
 def test_without_any_working_child_the_envelope_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("forwarding.reading.child._START", "raise SystemExit")
+    monkeypatch.setattr("forwarding.limited_child._START", "raise SystemExit")
     with Reader(ChildLimits(wall_seconds=10)) as reader:
-        read = reader.read(mail())
+        read = reader.read(mail()).mail
     assert (read.stage, read.attachments[0].content) == ("envelope", mail())
 
 
@@ -117,9 +118,9 @@ def test_the_child_knows_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("answer", [pickle.dumps(os.getcwd), pickle.dumps("text"), b"", b"\x80garbage"])
 def test_nothing_but_a_mail_is_unpickled(answer: bytes) -> None:
     with pytest.raises(ChildStopped):
-        _unpickled(answer)
+        unpickled(answer, Understood, HOLDING)
 
 
 def _pid(reader: Reader) -> int:
-    assert reader._child is not None
-    return reader._child.process.pid
+    assert reader.child.pid is not None
+    return reader.child.pid

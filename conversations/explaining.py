@@ -74,6 +74,7 @@ AUTHENTICITY_REASONS: dict[str, str | Promise] = {
     "broken_signature": _("The mail was changed after it was signed, for example by a footer added on the way."),
     "weak_signature": _("The signature is of a kind that is too easy to imitate."),
     "other_signer": _("The mail is signed, but by another domain than the sender’s."),
+    "not_examinable": _("The mail is built in such a way that its signature could not be checked."),
     "no_author": _("The mail does not say who wrote it."),
     "no_answer": _("The sender’s domain could not be asked just now. We will try again."),
     "several_authors": _("The mail names several senders. Honest mail programs do not do that."),

@@ -37,6 +37,7 @@ class Reason(enum.StrEnum):
     BROKEN_SIGNATURE = "broken_signature"
     WEAK_SIGNATURE = "weak_signature"
     OTHER_SIGNER = "other_signer"
+    NOT_EXAMINABLE = "not_examinable"
     NO_AUTHOR = "no_author"
     NO_ANSWER = "no_answer"
     SEVERAL_AUTHORS = "several_authors"
@@ -74,11 +75,15 @@ class ArcSet:
 
 @dataclass(frozen=True, slots=True)
 class Examination:
-    """What checking the raw octets gave. `arc_sets` are ordered from instance 1 up."""
+    """What checking the raw octets gave. `arc_sets` are ordered from instance 1 up.
+
+    `given_up`: the mail is made so that checking it would take too much; whether it is signed is not known.
+    """
 
     signatures: tuple[Signature, ...] = ()
     arc: Outcome = Outcome.NONE
     arc_sets: tuple[ArcSet, ...] = ()
+    given_up: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +184,8 @@ def _without_proof(facts: Facts, trust: Trust, upstream: Outcome) -> tuple[Level
 
 def _missing(facts: Facts) -> Reason:
     """Why an unsuspicious mail is not verified."""
+    if facts.examination.given_up:
+        return Reason.NOT_EXAMINABLE
     outcomes = {signature.outcome for signature in _aligned(facts)}
     if Outcome.WEAK in outcomes:
         return Reason.WEAK_SIGNATURE

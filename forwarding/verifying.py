@@ -1,20 +1,26 @@
 """Proving the author of filed mail: DKIM and ARC on the octets, asked of the DNS, after the mail is visible.
 
 It is a second queue on the same rows (Delivery.verify_at), so a slow nameserver delays no mail. A domain that cannot
-be asked is asked again later; until then the mail's author is unknown, never false.
+be asked is asked again later; until then the mail's author is unknown, never false. Signatures are checked in a child
+process that may be killed; a mail that stops it is not verified, and says so.
 """
 
 from __future__ import annotations
 
 import logging
+import time
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from types import TracebackType
+from typing import Self
 
 import dns.nameserver
 import dns.resolver
 from django.conf import settings
 from django.db import connection
+from django.db.models import F
 from django.utils import timezone
 
 from conversations import live
@@ -23,7 +29,9 @@ from forwarding import queue
 from forwarding.authenticity import (
     GOOGLE,
     MICROSOFT,
+    Examination,
     Level,
+    Reason,
     Sealer,
     Trust,
     Verdict,
@@ -31,10 +39,12 @@ from forwarding.authenticity import (
     facts_of,
     judge,
 )
+from forwarding.limited_child import ChildLimits, ChildStopped, LimitedChild
 from forwarding.models import Delivery
 from forwarding.queue import Claim
 from forwarding.reading import read_headers
-from forwarding.signature_checks import dmarc_policy, examine
+from forwarding.sender_records import dmarc_policy, keys_at
+from forwarding.signature_checks import CheckLimits, key_names
 from inboxes.models import Inbox
 from organizations import scope
 from whitelabel.models import SenderDomain
@@ -53,30 +63,52 @@ _CLAIM = """
 """
 
 
-class Verifier:
-    """Looks at what is due, with one resolver and its cache."""
+HOLDING = {"forwarding.authenticity": {"ArcSet", "Examination", "Outcome", "Signature"}}
+_NOT_EXAMINABLE = Verdict(Level.UNVERIFIED, Reason.NOT_EXAMINABLE)
+_HEADER_OCTETS = 512 * 1024
+"""Of a mail, in which its author is looked for."""
 
-    def __init__(self, resolver: dns.resolver.Resolver | None = None) -> None:
+
+class Verifier:
+    """Looks at what is due, with one resolver and its cache, and a child process for the signatures."""
+
+    def __init__(self, resolver: dns.resolver.Resolver | None = None, limits: ChildLimits | None = None) -> None:
         self.resolver = resolver or resolver_from_settings()
         self.trust = trust_from_settings()
+        self.child = LimitedChild(
+            "forwarding.signature_checks", Examination, HOLDING, limits or ChildLimits(), checks=CheckLimits()
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.child.close()
 
     def verify_due(self) -> int:
-        """Look at what is due; returns how many deliveries were taken."""
+        """Look at what is due; returns how many deliveries were taken. What half the lease is too short for is given back."""
         with scope.queue(), connection.cursor() as cursor:
             cursor.execute(_CLAIM, [settings.VERIFY_LEASE_SECONDS, settings.VERIFY_BATCH])
             due = [Claim(*row) for row in cursor.fetchall()]
+        deadline = time.monotonic() + settings.VERIFY_LEASE_SECONDS / 2
         for batch in queue.batches(due, settings.FILING_BATCH_OCTETS):
-            self._verify(batch)
+            self._verify(batch, deadline)
         return len(due)
 
-    def _verify(self, batch: list[Claim]) -> None:
+    def _verify(self, batch: list[Claim], deadline: float) -> None:
         organization_id = batch[0].organization_id
+        # Each time somebody took them, and nobody came to an end: they are not looked at again.
+        fatal = [claim for claim in batch if claim.attempts > 1 + len(settings.VERIFY_RETRY_MINUTES)]
         with scope.organization(organization_id):
-            rows = Delivery.objects.select_related("raw").filter(pk__in=[claim.delivery_id for claim in batch])
-            deliveries = rows.in_bulk()
+            pks = [claim.delivery_id for claim in batch if claim not in fatal]
+            deliveries = Delivery.objects.select_related("raw").in_bulk(pks)
             own = _own_domains()
-        verdicts: dict[int, Verdict | None] = {}
+        verdicts: dict[int, Verdict | None] = {claim.delivery_id: _NOT_EXAMINABLE for claim in fatal}
         for pk, delivery in deliveries.items():
+            if time.monotonic() > deadline:
+                break
             try:
                 # Asks the DNS: outside of any transaction.
                 verdicts[pk] = self.verdict(bytes(delivery.raw.content), delivery.peer_ip, own)
@@ -84,21 +116,31 @@ class Verifier:
                 log.exception("the author of delivery %s could not be proved", pk)
                 verdicts[pk] = None
         with scope.organization(organization_id):
-            shown = set(
-                Delivery.objects.filter(pk__in=verdicts, state=Delivery.State.FILED).values_list("pk", flat=True)
-            )
-            _store([(deliveries[pk], verdict) for pk, verdict in verdicts.items() if verdict and pk in shown])
-            _settle([(claim, verdicts.get(claim.delivery_id)) for claim in batch])
+            _store({pk: verdict for pk, verdict in verdicts.items() if verdict})
+            _settle([(claim, verdicts[claim.delivery_id]) for claim in batch if claim.delivery_id in verdicts])
+            _give_back([claim for claim in batch if claim.delivery_id not in verdicts])
 
     def verdict(self, raw: bytes, peer_ip: str, own_domains: frozenset[str]) -> Verdict:
         """Judge a mail that came from `peer_ip`. The policy of the author's domain is asked only if it matters."""
-        mail = read_headers(raw)
-        facts = facts_of(mail, examine(raw, self.resolver), peer_ip=peer_ip, policy=None, own_domains=own_domains)
+        mail = read_headers(raw[:_HEADER_OCTETS])
+        facts = facts_of(mail, self.examine(raw), peer_ip=peer_ip, policy=None, own_domains=own_domains)
         verdict = judge(facts, self.trust)
         if verdict.level is not Level.UNKNOWN:
             return verdict
         domain = author_domain(mail)
         return judge(replace(facts, policy=dmarc_policy(domain, self.resolver) if domain else ""), self.trust)
+
+    def examine(self, raw: bytes) -> Examination:
+        """Check the signatures of a mail with the keys that the DNS gives."""
+        names = key_names(raw)
+        if names is None:
+            return Examination()
+        keys = keys_at(names, self.resolver, settings.VERIFY_MAIL_SECONDS)
+        try:
+            return self.child.ask("examine", raw, keys)
+        except ChildStopped as stopped:
+            log.warning("a check of signatures was stopped: %s", stopped)
+            return Examination(given_up=True)
 
 
 def resolver_from_settings() -> dns.resolver.Resolver:
@@ -122,12 +164,12 @@ def _own_domains() -> frozenset[str]:
     return frozenset(inboxes) | frozenset(SenderDomain.objects.values_list("domain", flat=True))
 
 
-def _store(verdicts: list[tuple[Delivery, Verdict]]) -> None:
-    """Show the verdicts with their messages, as far as they are news."""
+def _store(verdicts: dict[int, Verdict]) -> None:
+    """Show the verdicts (by delivery) with their messages, as far as they are news."""
+    shown = Delivery.objects.filter(pk__in=verdicts, state=Delivery.State.FILED, message__isnull=False)
     by_verdict: dict[Verdict, list[int]] = defaultdict(list)
-    for delivery, verdict in verdicts:
-        if delivery.message_id is not None:
-            by_verdict[verdict].append(delivery.message_id)
+    for pk, message_id in shown.values_list("pk", "message_id"):
+        by_verdict[verdicts[pk]].append(message_id)
     news: list[int] = []
     for verdict, pks in by_verdict.items():
         said = {
@@ -151,3 +193,8 @@ def _settle(settled: list[tuple[Claim, Verdict | None]]) -> None:
     for minutes, pks in again.items():
         due = timezone.now() + timedelta(minutes=minutes) if minutes else None
         Delivery.objects.filter(pk__in=pks).update(verify_at=due)
+
+
+def _give_back(claims: Sequence[Claim]) -> None:
+    pks = [claim.delivery_id for claim in claims]
+    Delivery.objects.filter(pk__in=pks).update(verify_at=timezone.now(), verify_attempts=F("verify_attempts") - 1)

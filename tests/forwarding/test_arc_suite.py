@@ -8,8 +8,9 @@ import pytest
 import yaml
 
 from forwarding.authenticity import Outcome
-from forwarding.signature_checks import CheckLimits, examine
+from forwarding.signature_checks import CheckLimits
 from tests.forwarding.dns_zone import Zone, resolver_for, serving
+from tests.forwarding.test_signature_checks import examine
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 CORPORA = Path(os.environ.get("CORPORA_DIR") or CHECKOUT.parent / "shared" / "corpora")

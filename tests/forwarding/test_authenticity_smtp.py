@@ -137,6 +137,10 @@ CASES = {
         lambda: failed(with_footer(mail())), MICROSOFT_IP, "warning", "rejected_upstream", STRICT
     ),
     "failed at Microsoft, no policy": Case(lambda: failed(mail()), MICROSOFT_IP, "unverified", "no_signature"),
+    "a header too large to check": Case(
+        lambda: signed(mail()).replace(b"\r\n\r\n", b"\r\n" + b"X-A: b\r\n" * 40_000 + b"\r\n", 1),
+        OTHER_IP, "unverified", "not_examinable",
+    ),
     "own domain": Case(lambda: mail(sender=OWN), OTHER_IP, "warning", "own_domain"),
     "own inbox": Case(lambda: mail(sender="jobb@lillestad.se"), OTHER_IP, "warning", "own_domain"),
     "two authors": Case(
@@ -160,7 +164,8 @@ def test_the_author_is_judged_and_the_mail_is_filed_whatever_the_verdict(
     server.server.resolver = zone
     post.send(case.raw(), address_of(lillestad.inbox), peer_ip=case.peer_ip)
     post.file()
-    Verifier(resolver_for(server)).verify_due()
+    with Verifier(resolver_for(server)) as verifier:
+        verifier.verify_due()
     [message] = messages(lillestad.inbox)
     assert (message.authenticity, message.authenticity_reason) == (case.level, case.reason)
     assert message.conversation.status == "unanswered"

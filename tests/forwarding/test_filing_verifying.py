@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -11,7 +14,9 @@ import pytest
 from django.utils import timezone
 from dnslib.server import DNSServer
 
+from forwarding.limited_child import ChildLimits
 from forwarding.models import Delivery
+from forwarding.sender_records import keys_at
 from forwarding.verifying import Verifier, resolver_from_settings
 from organizations import scope, wakeups
 from tests.forwarding.dns_zone import Zone, resolver_for, serving
@@ -41,8 +46,9 @@ def zone(server: DNSServer) -> Zone:
 
 
 @pytest.fixture
-def verifier(server: DNSServer, zone: Zone) -> Verifier:
-    return Verifier(resolver_for(server))
+def verifier(server: DNSServer, zone: Zone) -> Iterator[Verifier]:
+    with Verifier(resolver_for(server)) as verifier:
+        yield verifier
 
 
 def signed(raw: bytes) -> bytes:
@@ -105,6 +111,57 @@ def test_a_domain_that_never_answers_is_given_up_in_the_end(
         tries += verifier.verify_due()
     assert tries == 1 + len(settings.VERIFY_RETRY_MINUTES)
     assert seen(lillestad) == ("unknown", "no_answer")
+
+
+def test_a_mail_whose_check_is_stopped_says_so_and_the_next_is_proved(
+    post: Pipeline, lillestad: Town, server: DNSServer, zone: Zone
+) -> None:
+    with Verifier(resolver_for(server), ChildLimits(wall_seconds=1)) as verifier:
+        verifier.child.ask("examine", mail(), {})
+        assert verifier.child.pid is not None
+        os.kill(verifier.child.pid, signal.SIGSTOP)
+        for subject in ("Ett", "Två"):
+            post.receive(signed(mail(subject)), lillestad.inbox)
+        assert verifier.verify_due() == 2
+    assert [(m.subject, m.authenticity, m.authenticity_reason) for m in messages(lillestad.inbox)] == [
+        ("Ett", "unverified", "not_examinable"),
+        ("Två", "verified", "signed"),
+    ]
+    assert not due(lillestad)
+
+
+def test_a_mail_that_ended_every_worker_that_looked_at_it_is_looked_at_no_more(
+    post: Pipeline, lillestad: Town, verifier: Verifier, zone: Zone, settings: Any
+) -> None:
+    post.receive(signed(mail()), lillestad.inbox)
+    with scope.organization(lillestad.organization):
+        Delivery.objects.update(verify_attempts=1 + len(settings.VERIFY_RETRY_MINUTES))
+    assert verifier.verify_due() == 1
+    assert seen(lillestad) == ("unverified", "not_examinable")
+    assert zone.asked == []
+    assert not due(lillestad)
+
+
+def test_what_the_lease_is_too_short_for_is_given_back(
+    post: Pipeline, lillestad: Town, verifier: Verifier, settings: Any
+) -> None:
+    post.receive(signed(mail()), lillestad.inbox)
+    settings.VERIFY_LEASE_SECONDS = 0
+    verifier.verify_due()
+    assert seen(lillestad) == ("", "")
+    settings.VERIFY_LEASE_SECONDS = 120
+    assert verifier.verify_due() == 1
+    assert seen(lillestad) == ("verified", "signed")
+    with scope.organization(lillestad.organization):
+        assert [delivery.verify_attempts for delivery in Delivery.objects.all()] == [1]
+
+
+def test_many_names_that_nobody_answers_for_do_not_add_up(server: DNSServer, zone: Zone) -> None:
+    resolver = resolver_for(server)
+    resolver.lifetime, resolver.port = 0.2, 1
+    started = time.monotonic()
+    assert keys_at([f"{number}.example.org." for number in range(50)], resolver, 0.5) == {}
+    assert time.monotonic() - started < 5
 
 
 def test_open_pages_hear_of_the_proof(post: Pipeline, lillestad: Town, verifier: Verifier) -> None:

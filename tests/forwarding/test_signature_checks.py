@@ -10,8 +10,10 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from dnslib.server import DNSServer
 
+from forwarding import signature_checks
 from forwarding.authenticity import Examination, Outcome, Signature
-from forwarding.signature_checks import CheckLimits, dmarc_policy, examine
+from forwarding.sender_records import dmarc_policy, keys_at
+from forwarding.signature_checks import CheckLimits, key_names
 from tests.forwarding.dns_zone import Zone, resolver_for, serving
 
 MAIL = b"From: Anna <anna@example.com>\r\nTo: jobb@lillestad.se\r\nSubject: Sommarjobb\r\n\r\nHej!\r\n"
@@ -28,6 +30,7 @@ def new_key(bits: int) -> tuple[bytes, str]:
 
 
 PRIVATE, RECORD = new_key(2048)
+DEFAULTS = CheckLimits()
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +53,12 @@ def zone(server: DNSServer) -> Zone:
 @pytest.fixture
 def resolver(server: DNSServer, zone: Zone) -> dns.resolver.Resolver:
     return resolver_for(server)
+
+
+def examine(raw: bytes, resolver: dns.resolver.Resolver, limits: CheckLimits = DEFAULTS) -> Examination:
+    """What the worker and its child do, in one."""
+    keys = keys_at(key_names(raw, limits) or (), resolver, 10)
+    return signature_checks.examine(raw, keys, limits)
 
 
 def signed(mail: bytes = MAIL, domain: bytes = b"example.com", **options: object) -> bytes:

@@ -15,7 +15,8 @@ from django.core.management.base import BaseCommand
 from django.db import connections
 
 from forwarding import filing
-from forwarding.reading.child import ChildLimits, Reader
+from forwarding.limited_child import ChildLimits
+from forwarding.reading.child import Reader
 from forwarding.verifying import Verifier
 from organizations import wakeups, worker
 
@@ -34,31 +35,31 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Run the loops: one for new mail, one for small new mail, one for what was tried before, one that asks the DNS.
 
-        Each has a thread, and those that read have a child each: what is slow in one holds up nothing in another.
+        Each has a thread and a child process of its own: what is slow in one holds up nothing in another.
         """
         with ExitStack() as running:
-            patient = running.enter_context(_reader(settings.READING_WALL_SECONDS))
+            patient = running.enter_context(Reader(_limits(settings.READING_WALL_SECONDS)))
+            verifier = running.enter_context(Verifier(limits=_limits(settings.READING_WALL_SECONDS)))
             if options["once"]:
                 while filing.file_due(patient):
                     pass
-                while Verifier().verify_due():
+                while verifier.verify_due():
                     pass
                 return
-            small, any_size = (running.enter_context(_reader(settings.READING_HURRIED_SECONDS)) for _ in range(2))
-            running.enter_context(_beside("verifying", Verifier().verify_due))
+            hurried = _limits(settings.READING_HURRIED_SECONDS)
+            small, any_size = (running.enter_context(Reader(hurried)) for _ in range(2))
+            running.enter_context(_beside("verifying", verifier.verify_due))
             # New mail does not wake this one: what it takes may wait for its next look.
             running.enter_context(_beside("again", partial(filing.file_again, patient)))
             running.enter_context(_beside("light", partial(filing.file_light, small), wakeups.SPOOL))
             worker.run(partial(filing.file_fresh, any_size), wakeups.SPOOL)
 
 
-def _reader(wall_seconds: float) -> Reader:
-    return Reader(
-        ChildLimits(
-            cpu_seconds=settings.READING_CPU_SECONDS,
-            wall_seconds=wall_seconds,
-            memory_octets=settings.READING_MEMORY_OCTETS,
-        )
+def _limits(wall_seconds: float) -> ChildLimits:
+    return ChildLimits(
+        cpu_seconds=settings.READING_CPU_SECONDS,
+        wall_seconds=wall_seconds,
+        memory_octets=settings.READING_MEMORY_OCTETS,
     )
 
 

@@ -178,6 +178,9 @@ class Message(TenantModel):
     )
     addressed_to = models.CharField(max_length=320, blank=True, help_text="the customer's address it was sent to")
     reading_stage = models.CharField(max_length=10, blank=True)
+    defects = ArrayField(
+        models.CharField(max_length=40), default=list, db_default=[], help_text="codes of forwarding.reading"
+    )
     protection = models.CharField(max_length=10, blank=True, help_text="signed or encrypted")
     calendar = models.JSONField(null=True)
 

@@ -37,8 +37,8 @@ State = dict[str, str | None]
 SNIPPET_CHARACTERS = 200
 NORMAL_SUBJECT_CHARACTERS = 400  # it is indexed: an entry holds about 2,700 octets
 EXCHANGED_FIELDS = (
-    "text", "other_text", "html", "ranges", "content_hash", "reading_stage", "calendar", "protection", "authenticity",
-    "authenticity_reason", "authenticity_by",
+    "text", "other_text", "html", "ranges", "content_hash", "reading_stage", "defects", "calendar", "protection",
+    "authenticity", "authenticity_reason", "authenticity_by",
 )  # fmt: skip
 # What only a mail's header tells; it may have been unreadable with the rest.
 HEADER_FIELDS = (

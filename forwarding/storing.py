@@ -42,6 +42,7 @@ def message_of(letter: Incoming, identifier: str) -> Message:
         thread_topic=mail.thread_topic[:1000],
         content_hash=mail.content_hash,
         reading_stage=mail.stage,
+        defects=list(mail.defects),
         protection=mail.protection,
         calendar=_calendar(mail.calendar),
         received_at=delivery.received_at,

@@ -100,6 +100,7 @@ class _HeaderReader:
     def __init__(self, raw: bytes, limits: Limits) -> None:
         self.limits = limits
         self.raw = line_feeds_only(raw)
+        self.defects = ("bare_newline",) if _has_bare_newline(raw) else ()
         self.fields, self.body = split_header(self.raw, skip_junk(self.raw), len(self.raw), limits)
         self.charset = self._charset()
 
@@ -152,7 +153,7 @@ class _HeaderReader:
             thread_index=decode_base64(self.fields.first("thread-index"))[:1024],
             calendar=calendar,
             protection=protection,
-            defects=tuple(dict.fromkeys((*self.fields.defects, *missing, *defects))),
+            defects=tuple(dict.fromkeys((*self.defects, *self.fields.defects, *missing, *defects))),
             stage=stage,
         )
 
@@ -178,6 +179,12 @@ class _HeaderReader:
 
     def _parse(self, value: bytes) -> tuple[Address, ...]:
         return parse_addresses(value, self.charset, self.limits.addresses_per_header)
+
+
+def _has_bare_newline(raw: bytes) -> bool:
+    """Whether a CR or LF stands alone in a mail that knows CRLF: nobody writes so but to deceive, or by mistake."""
+    pairs = raw.count(b"\r\n")
+    return pairs > 0 and (raw.count(b"\n") > pairs or raw.count(b"\r") > pairs)
 
 
 def _calendar(selection: Selection, limits: Limits) -> CalendarEvent | None:

@@ -16,7 +16,7 @@ from django.utils import timezone
 from conversations import explaining, timeline
 from conversations.models import Contact, Conversation, Message
 from forwarding import queue
-from forwarding.models import Delivery
+from forwarding.models import Delivery, RawMail
 from forwarding.threading import Obstacle
 from inboxes.creating import create_inbox
 from inboxes.models import Inbox
@@ -64,6 +64,18 @@ def test_a_mail_is_found_by_the_words_of_both_its_alternatives(post: Pipeline, l
         for words in ("kolonilotten", "brandvarnare"):
             query = SearchQuery(words, config="simple")
             assert Message.objects.filter(search_vector=query).count() == 1, words
+
+
+@pytest.mark.parametrize(("end", "defects"), [(b"\n", ["bare_newline"]), (b"\r", ["bare_newline"]), (b"\r\n", [])])
+def test_a_mail_with_line_ends_of_two_kinds_is_labelled_and_kept_as_it_came(
+    post: Pipeline, lillestad: Town, end: bytes, defects: list[str]
+) -> None:
+    raw = mail("Fråga", "Rad ett.\nRad två.\n").replace(b"ett.\r\n", b"ett." + end)
+    delivery = post.receive(raw, lillestad.inbox)
+    assert delivery.message is not None
+    assert delivery.message.defects == defects
+    with scope.organization(lillestad.organization):
+        assert bytes(RawMail.objects.get().content) == raw
 
 
 def test_mails_of_one_batch_get_numbers_and_conversations_of_their_own(post: Pipeline, lillestad: Town) -> None:

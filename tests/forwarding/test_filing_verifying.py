@@ -76,6 +76,27 @@ def test_a_mail_is_visible_before_its_author_is_proved(post: Pipeline, lillestad
     assert not due(lillestad)
 
 
+@pytest.mark.parametrize("stray", [b"\n", b"\r"])
+def test_a_signature_is_judged_on_the_octets_as_they_came(
+    post: Pipeline, lillestad: Town, verifier: Verifier, stray: bytes
+) -> None:
+    raw = signed(mail("Fråga", "Rad ett.\nRad två.\n").replace(b"ett.\r\n", b"ett." + stray))
+    post.receive(raw, lillestad.inbox)
+    verifier.verify_due()
+    assert seen(lillestad)[0] == "verified"
+    [message] = messages(lillestad.inbox)
+    assert message.defects == ["bare_newline"]
+
+
+def test_a_signature_for_other_octets_than_those_that_came_proves_nothing(
+    post: Pipeline, lillestad: Town, verifier: Verifier
+) -> None:
+    raw = signed(mail("Fråga", "Rad ett.\nRad två.\n"))
+    post.receive(raw.replace(b"ett.\r\n", b"ett.\r"), lillestad.inbox)
+    verifier.verify_due()
+    assert seen(lillestad) == ("unverified", "broken_signature")
+
+
 def test_an_unsigned_mail_is_not_blamed(post: Pipeline, lillestad: Town, verifier: Verifier) -> None:
     post.receive(mail(), lillestad.inbox)
     verifier.verify_due()

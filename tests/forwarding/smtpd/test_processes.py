@@ -104,7 +104,7 @@ def test_port_in_use_is_noticed_although_processes_share_ports() -> None:
         listen("127.0.0.1", listener.getsockname()[1], 1)
 
 
-def test_descriptors_are_kept_in_reserve(tmp_path: Path) -> None:
+def test_descriptors_are_kept_in_reserve(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     limits = Limits(connections=1_000, connections_per_ip=1_000)
     with spawned(tmp_path, limits, descriptors=200) as server:
         sessions = [RawSession(server.port) for _ in range(260)]
@@ -117,6 +117,7 @@ def test_descriptors_are_kept_in_reserve(tmp_path: Path) -> None:
         assert first.command(DATA).startswith(b"250")
         for session in sessions:
             session.close()
+    assert "file descriptors running out" in capfd.readouterr().err
 
 
 # --- Heavy ---------------------------------------------------------------------------------------------------------

@@ -15,9 +15,9 @@ from conversations import timeline
 from conversations.models import Attachment
 from forwarding import filing, queue
 from forwarding.models import Delivery
-from forwarding.reading import read_envelope
 from forwarding.reading.child import ChildLimits, Reader
 from forwarding.reconciling import balance_of
+from forwarding.understanding import by_envelope
 from organizations import scope
 from organizations.models import Event
 from tests.forwarding.test_filing_feedback import bounce
@@ -70,7 +70,7 @@ def read_by_its_headers(post: Pipeline, *mails: bytes) -> None:
 
 def read_by_its_envelope(post: Pipeline, monkeypatch: pytest.MonkeyPatch, raw: bytes) -> None:
     with monkeypatch.context() as unreadable:
-        unreadable.setattr(post.reader, "read", read_envelope)
+        unreadable.setattr(post.reader, "read", lambda raw, mail_from, stage: by_envelope(raw, mail_from))
         post.send(raw, JOBB)
         post.file()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
+from email import message_from_bytes, policy
 from functools import lru_cache
 
 import dkim
@@ -13,7 +14,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from conversations.outgoing_html import outgoing_html
-from forwarding.reading import read_mail
+from forwarding.reading import Limits, read_mail
+from forwarding.reading.filenames import safe_name
 from whitelabel import keys, mime, mime_headers, mime_text, signing
 from whitelabel.mime import File, Letter
 from whitelabel.mime_headers import Mailbox
@@ -34,6 +36,10 @@ SINGLETONS = (
 UNWRITABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff]+")
 
 texts = st.text(st.characters(), max_size=300) | st.text("åäöÅÄÖ a.,-\r\n\0\t>F\u2028", max_size=400)
+# Words enough for several lines, with what means something at the beginning of one.
+prose = st.lists(st.sampled_from(["ord", "From", ">", ">>", "--", " ", "\n", "långord" * 6, "åäö."]), max_size=120).map(
+    " ".join
+)
 lines = st.text(st.characters(), max_size=120) | st.text('åäö "\\,;=?<>@()ab \r\n\t\0', max_size=200)
 addresses = st.from_regex(r"[a-z0-9][a-z0-9._+-]{0,30}[a-z0-9]@[a-z0-9]{1,20}\.(se|example)", fullmatch=True)
 mailboxes = st.builds(Mailbox, lines, addresses)
@@ -138,6 +144,25 @@ def test_our_own_reader_gets_back_what_was_written(letter: Letter) -> None:
     assert [a.content for a in read.attachments] == [f.content for f in letter.files]
 
 
+@given(files)
+@settings(max_examples=200, deadline=None)
+@example(File("räksmörgås.pdf", "application/pdf", b"%PDF"))
+@example(File("=?utf-8?q?sk=C3=A5l?=.pdf", "application/pdf", b"%PDF"))
+@example(File('"å" ' * 60 + ".pdf", "application/pdf", b"%PDF"))
+def test_a_file_name_is_written_as_rfc_2231_has_it(file: File) -> None:
+    """Read by the standard library, which is not as forgiving as our reader, and by that."""
+    name = mime.file_name(file.name)
+    octets = mime.build(simple(files=(file,)))
+    [part] = message_from_bytes(octets, policy=policy.default).iter_attachments()
+    assert part["Content-Disposition"].params["filename"] == name
+    [written] = re.findall(rb"(?m)^Content-Disposition: ([^\r]*(?:\r\n [^\r]*)*)", octets)
+    assert b"=?" not in written
+    assert name.isascii() or re.search(rb"filename\*(0\*)?=UTF-8''", written)
+    shown_name = safe_name(name, Limits())
+    if shown_name and "=?" not in name:  # our reader decodes encoded-words wherever they are
+        assert [attachment.name for attachment in read_mail(octets).attachments] == [shown_name]
+
+
 @given(letters, mailboxes, st.lists(mailboxes, max_size=1).map(tuple), st.lists(mailboxes, max_size=1).map(tuple))
 @settings(max_examples=200, deadline=None)
 def test_a_mail_sent_by_another_is_as_if_written_for_them(
@@ -150,12 +175,15 @@ def test_a_mail_sent_by_another_is_as_if_written_for_them(
     assert mime.readdressed(signing.sign(written, signing_key()), sender, reply_to, later) == expected
 
 
-@given(texts)
+@given(texts | prose)
 @settings(max_examples=200, deadline=None)
+@example("ord " * 40 + "\n> ett citat " + "som är långt " * 20 + "\n-- \nBarry")
+@example("From början\n > inget citat\n>>två\n" + "-- " * 60)
 def test_flowed_text_has_short_lines_and_flows_back(text: str) -> None:
     clean = mime_text.clean(text)
     flowed = mime_text.flowed(clean)
     assert all(len(line) <= 78 or " " not in line[:-1].strip() or line.startswith(">") for line in flowed.split("\n"))
+    assert flowed_back(flowed) == clean
 
 
 def test_a_blind_copy_has_no_header() -> None:
@@ -216,6 +244,22 @@ def test_a_long_history_keeps_its_root_and_its_newest_ids() -> None:
 def test_the_same_letter_gives_the_same_octets() -> None:
     letter = simple(html="<p>Hej</p>", files=(File("a.pdf", "application/pdf", b"%PDF"),))
     assert mime.build(letter) == mime.build(letter)
+
+
+def flowed_back(text: str) -> str:
+    """Format=flowed text as it was written (RFC 3676 section 4): stuffing taken away, paragraphs joined again."""
+    paragraphs_found, paragraph, began = [], "", ""
+    for line in text.split("\n"):
+        quote = re.match(">*", line)[0]  # type: ignore[index]  # matches always
+        content = line[len(quote) :].removeprefix(" ")
+        assert not paragraph or quote == began, "a paragraph changes its depth of quotation"
+        paragraph, began = paragraph + content, quote
+        if content.endswith(" ") and content != "-- ":
+            continue
+        paragraphs_found.append(f"{quote} {paragraph}".rstrip(" ") if quote else paragraph)
+        paragraph = ""
+    assert not paragraph, "the last line promises another one"
+    return "\n".join(paragraphs_found)
 
 
 def normal(text: str) -> str:

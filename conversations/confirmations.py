@@ -19,8 +19,9 @@ from django.utils.translation import gettext as _
 
 from conversations import addressees, timeline
 from conversations.composer import reserve_message_id, thread_of
+from conversations.copies import copies_elsewhere
 from conversations.correspondence import ThreadHeaders
-from conversations.models import Conversation, Message
+from conversations.models import Contact, Conversation, Message
 from conversations.outgoing_html import outgoing_html
 from inboxes.models import Inbox
 from whitelabel import identity, mime, mime_text, outbox
@@ -40,6 +41,8 @@ class Facts:
     """What decides about one confirmation. Addresses are in lower case; the counts are of confirmations sent before.
 
     `obstacle` is what forbids an answer in the mail itself (forwarding.classifying.auto_answer_obstacle), "" for nothing.
+    `complained`: the writer or the recipient called mail of ours unwanted. `confirmed_elsewhere`: the same mail came to
+    another inbox of the organization too, which has confirmed it.
     """
 
     obstacle: str
@@ -49,9 +52,12 @@ class Facts:
     is_first: bool
     own_domains: frozenset[str]
     own_addresses: frozenset[str]
+    complained: bool = False
+    confirmed_elsewhere: bool = False
     to_recipient_in_day: int = 0
     to_recipient_in_week: int = 0
     of_inbox_in_hour: int = 0
+    of_organization_in_hour: int = 0
 
 
 def refusal(facts: Facts) -> str:
@@ -64,9 +70,15 @@ def refusal(facts: Facts) -> str:
         (not facts.is_first, "the conversation has begun already"),
         (not facts.names_inbox, "it was not written to the inbox"),
         (bool(ours), "the sender is one of our own addresses"),
+        (facts.complained, "the sender has complained about mail of ours"),
+        (facts.confirmed_elsewhere, "another inbox has confirmed the same mail"),
         (facts.to_recipient_in_day >= settings.CONFIRMATIONS_A_DAY, "the sender got one today"),
         (facts.to_recipient_in_week >= settings.CONFIRMATIONS_A_WEEK, "the sender got enough this week"),
         (facts.of_inbox_in_hour >= settings.CONFIRMATIONS_AN_HOUR, "the inbox has sent too many this hour"),
+        (
+            facts.of_organization_in_hour >= settings.ORGANIZATION_CONFIRMATIONS_AN_HOUR,
+            "the organization has sent too many this hour",
+        ),
     )
     return next((reason for applies, reason in reasons if applies), "")
 
@@ -84,8 +96,9 @@ def confirm(message: Message, *, obstacle: str, names_inbox: bool) -> Message | 
     if recipient is None:
         return None
     with connection.cursor() as cursor:
-        # Two mails of one sender at once: the second must see the confirmation of the first.
+        # Two mails of one sender at once, or one mail to two inboxes: the second must see the confirmation of the first.
         cursor.execute(_LOCK, [f"{inbox.pk} {recipient['address'].lower()}"])
+        cursor.execute(_LOCK, [f"{message.organization_id} {message.message_id}"])
     facts = _facts(message, recipient["address"], obstacle=obstacle, names_inbox=names_inbox)
     if refusal(facts):
         return None
@@ -110,8 +123,11 @@ def _recipient(message: Message) -> addressees.Person | None:
 
 def _facts(message: Message, recipient: str, *, obstacle: str, names_inbox: bool) -> Facts:
     now = timezone.now()
-    sent = Message.objects.filter(inbox=message.inbox_id, kind=Message.Kind.OUTBOUND, mail_class=MAIL_CLASS)
-    to_recipient = sent.filter(to__contains=[{"address": recipient}])
+    people = {message.from_address.lower(), recipient.lower()}
+    confirmations = Message.objects.filter(kind=Message.Kind.OUTBOUND, mail_class=MAIL_CLASS)
+    of_inbox = confirmations.filter(inbox=message.inbox_id)
+    to_recipient = of_inbox.filter(to__0__address__iexact=recipient)
+    elsewhere = [copy.number for copy in copies_elsewhere([message], message.inbox)[message.pk]]
     others = Message.objects.filter(conversation=message.conversation_id).exclude(pk=message.pk)
     return Facts(
         obstacle=obstacle,
@@ -121,9 +137,12 @@ def _facts(message: Message, recipient: str, *, obstacle: str, names_inbox: bool
         is_first=not others.exists(),
         own_domains=frozenset({settings.MAIL_DOMAIN}),
         own_addresses=frozenset(Inbox.objects.values_list("address", flat=True)),
+        complained=Contact.objects.filter(address__in=people, complained_at__isnull=False).exists(),
+        confirmed_elsewhere=confirmations.filter(conversation__number__in=elsewhere).exists(),
         to_recipient_in_day=_since(to_recipient, now - timedelta(days=1)),
         to_recipient_in_week=_since(to_recipient, now - timedelta(days=7)),
-        of_inbox_in_hour=_since(sent, now - timedelta(hours=1)),
+        of_inbox_in_hour=_since(of_inbox, now - timedelta(hours=1)),
+        of_organization_in_hour=_since(confirmations, now - timedelta(hours=1)),
     )
 
 

@@ -231,6 +231,11 @@ class Message(TenantModel):
                 condition=Q(reading_stage__in=("headers", "envelope")),
                 name="message_read_in_part",
             ),
+            models.Index(
+                fields=["organization", "received_at"],
+                condition=Q(mail_class="confirmation"),
+                name="message_confirmations",
+            ),
             GinIndex(fields=["search_vector"], name="message_search"),
         ]
 

@@ -52,10 +52,12 @@ OUTBOX_RETRY_MINUTES = (1, 2, 5, 15, 60)  # then hourly
 OUTBOX_GIVE_UP_DAYS = 5
 OUTGOING_MESSAGE_OCTETS = 25 * 1024 * 1024  # what common receivers accept, encoded
 
-# Delivery confirmations at most: to one person from one inbox in 24 hours and in 7 days, from one inbox in an hour.
+# Delivery confirmations at most: to one person from one inbox in 24 hours and in 7 days, in an hour from one inbox and
+# from all inboxes of an organization.
 CONFIRMATIONS_A_DAY = 1
 CONFIRMATIONS_A_WEEK = 4
 CONFIRMATIONS_AN_HOUR = 200
+ORGANIZATION_CONFIRMATIONS_AN_HOUR = 500
 
 # People who have not written first that one organization may write to in 24 hours from service addresses.
 SERVICE_STRANGERS_A_DAY: int = env.int("SERVICE_STRANGERS_A_DAY", default=200)

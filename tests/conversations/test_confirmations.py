@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from conversations import confirmations, drafts
 from conversations.confirmations import Facts, confirm, refusal
-from conversations.models import Conversation, Message
+from conversations.models import Contact, Conversation, Message
 from forwarding.classifying import auto_answer_obstacle, classify
 from forwarding.reading import read_mail
 from forwarding.reading.mail import ReadMail
@@ -47,6 +49,9 @@ def test_a_person_who_writes_for_the_first_time_gets_one() -> None:
         {"to_recipient_in_day": 1},
         {"to_recipient_in_week": 4},
         {"of_inbox_in_hour": 200},
+        {"of_organization_in_hour": 500},
+        {"complained": True},
+        {"confirmed_elsewhere": True},
     ],
     ids=str,
 )
@@ -133,6 +138,54 @@ def test_a_sender_gets_one_a_day_however_many_matters_there_are(town) -> None:
     assert confirmed(arrive(town)) is not None
     assert confirmed(arrive(town, subject="Något annat")) is None
     assert confirmed(arrive(town, sender=("Cecilia", "cecilia@example.org"))) is not None
+
+
+@pytest.mark.django_db
+def test_capitals_in_an_address_do_not_make_another_sender(town) -> None:
+    assert confirmed(arrive(town, sender=("Barry", "barry@example.org"))) is not None
+    again = arrive(town, subject="Något annat")
+    again.reply_to = [{"name": "", "address": "Barry@Example.org"}]
+    assert confirmed(again) is None
+
+
+@pytest.mark.django_db
+def test_an_organization_sends_only_so_many_an_hour_from_all_its_inboxes(town, settings) -> None:
+    settings.ORGANIZATION_CONFIRMATIONS_AN_HOUR = 3
+    for number in range(2):
+        assert confirmed(arrive(town, sender=("", f"a{number}@example.org"))) is not None
+    other = create_inbox("info@grannby.se", "Info", actor=town.admin)
+    Inbox.objects.filter(pk=other.pk).update(confirmation=TEXT)
+    sent = []
+    for number in range(2):
+        received = builders.received(other, sender=("", f"b{number}@example.org"))
+        sent.append(confirmed(Message.objects.select_related("conversation", "inbox").get(pk=received.pk)))
+    assert [message is not None for message in sent] == [True, False]
+    Message.objects.filter(mail_class=confirmations.MAIL_CLASS).update(received_at=timezone.now() - timedelta(hours=2))
+    assert confirmed(arrive(town, sender=("", "c@example.org"))) is not None
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("who", ["barry@example.org", "cecilia@example.org"])
+def test_whoever_complained_gets_none_be_it_as_writer_or_where_the_answer_goes(town, who) -> None:
+    received = arrive(town, sender=("Barry", "barry@example.org"))
+    received.reply_to = [{"name": "", "address": "Cecilia@example.org"}]
+    Contact.objects.update_or_create(address=who, defaults={"complained_at": timezone.now()})
+    assert confirmed(received) is None
+    Contact.objects.update(complained_at=None)
+    assert confirmed(received) is not None
+
+
+@pytest.mark.django_db
+def test_it_answers_the_mail_in_the_senders_program_too(town) -> None:
+    received = arrive(town, message_id="fragan@example.org")
+    Message.objects.filter(pk=received.pk).update(references=["root@example.org"])
+    received.references = ["root@example.org"]
+    sent = confirmed(received)
+    assert sent is not None
+    read = on_the_wire(sent)
+    assert read.header("In-Reply-To") == "<fragan@example.org>"
+    references = read.header("References").split()
+    assert (references[0], references[-1]) == ("<root@example.org>", "<fragan@example.org>")
 
 
 @pytest.mark.django_db

@@ -16,6 +16,7 @@ from django.utils import timezone
 from conversations import composer
 from conversations.models import Message
 from forwarding.reading import read_mail
+from inboxes.creating import create_inbox
 from inboxes.models import Inbox
 from organizations import scope
 from tests.support.builders import Town, town
@@ -157,3 +158,35 @@ def test_outside_the_opening_hours_the_other_text_is_sent(post: Pipeline) -> Non
     post.receive(mail(), place.inbox)
     [sent] = confirmations(place)
     assert sent.text == "Vi har stängt."
+
+
+@pytest.mark.parametrize(
+    ("second", "expected"),
+    [
+        ({}, 1),
+        ({"text": "Något helt annat."}, 2),
+        ({"message_id": "another@example.org"}, 2),
+    ],
+    ids=["one mail", "the identifier alone", "the text alone"],
+)
+def test_one_mail_to_two_inboxes_gets_one_receipt(post: Pipeline, second: dict[str, str], expected: int) -> None:
+    place = confirming(town())
+    with scope.organization(place.organization):
+        other = create_inbox("info@lillestad.se", "Info", actor=place.admin)
+        Inbox.objects.filter(pk=other.pk).update(confirmation="Tack! Ditt mail har nummer {number}.")
+    to = {"To": "jobb@lillestad.se, info@lillestad.se"}
+    first = {"text": "En fråga till er båda.", "message_id": "both@example.org"}
+    post.receive(mail(**first, **to), place.inbox)
+    post.receive(mail(**{**first, **second}, **to), other)
+    assert len(confirmations(place)) == expected
+
+
+def test_where_the_first_inbox_sends_none_the_second_does(post: Pipeline) -> None:
+    place = town()
+    with scope.organization(place.organization):
+        other = create_inbox("info@lillestad.se", "Info", actor=place.admin)
+        Inbox.objects.filter(pk=other.pk).update(confirmation="Tack! Ditt mail har nummer {number}.")
+    raw = mail(To="jobb@lillestad.se, info@lillestad.se", message_id="both@example.org")
+    for inbox in (place.inbox, other):
+        post.receive(raw, inbox)
+    assert len(confirmations(place)) == 1

@@ -9,6 +9,7 @@ from django.urls import reverse
 
 from conversations.models import Contact, Conversation, Message
 from forwarding.models import Delivery
+from inboxes.models import Inbox
 from organizations import scope
 from organizations.models import Event
 from tests.support.builders import Town, town
@@ -267,6 +268,14 @@ def test_after_a_complaint_nothing_automatic_goes_to_the_address(
     assert (last(lillestad).state, last(lillestad).reason) == ("feedback", "abuse")
     with scope.organization(lillestad.organization):
         assert Contact.objects.get(address=BARRY).complained_at is not None
+        Inbox.objects.update(confirmation="Tack, vi svarar snart.")
+    other = "Anna <anna@example.org>"
+    post.receive(mail("En annan fråga"), lillestad.inbox)
+    post.receive(mail("Fråga med svar till Barry", sender=other, Reply_To="Barry@example.org"), lillestad.inbox)
+    post.receive(mail("Ännu en fråga", sender=other), lillestad.inbox)
+    with scope.organization(lillestad.organization):
+        confirmed = Message.objects.filter(mail_class="confirmation").values_list("to", flat=True)
+        assert [[person["address"] for person in people] for people in confirmed] == [["anna@example.org"]]
 
 
 def test_a_complaint_names_the_only_recipient_where_it_hides_the_address(

@@ -16,7 +16,7 @@ from conversations import live, timeline
 from conversations.explaining import DETACHING
 from conversations.models import Attachment, Contact, Conversation, Draft, Message
 from conversations.quiet import QUIET_CLASSES, folder_of
-from conversations.subjects import topic
+from conversations.subjects import normal_subject
 from inboxes.models import Inbox
 from organizations.models import Event, User, record
 
@@ -115,11 +115,10 @@ def may_detach(conversation: Conversation, message: Message) -> bool:
 
 
 def _opened(source: Conversation, message: Message) -> Conversation:
-    same_matter = topic(message.subject).casefold() == topic(source.subject).casefold()
     opened = timeline.open_conversation(
         source.inbox,
         subject=message.subject,
-        normal_subject=source.normal_subject if same_matter else topic(message.subject).casefold(),
+        normal_subject=normal_subject(message.subject),
         contact=_contact(source, message),
         sender_label=message.from_name or message.from_address,
         at=message.received_at,

@@ -8,6 +8,7 @@ Pure. Sources: RFC 3834 (automatic responses), RFC 2369 and 2919 (lists), RFC 34
 import enum
 import re
 
+from conversations.subjects import is_reply
 from forwarding.bounces import Bounce, is_delivery_report, is_from_mail_system
 from forwarding.bounces.report import DISPOSITION_TYPES, FEEDBACK_TYPE
 from forwarding.reading.mail import ReadMail
@@ -74,7 +75,6 @@ _LIKELY_PREFIXES = (
 )  # fmt: skip
 """Also words of ordinary subjects (a parent writes "Frånvaro Lisa 3B"): they count only together with another sign."""
 
-_REPLY_PREFIX = re.compile(r"(?:re|sv|aw|antw|ad|vs|odp|rif|ref)\s{0,2}:")
 _NOT_ANSWERED = re.compile(
     r"(?:^|[._+-])(?:no|do[._-]?not|dont|ej|inte)[._-]?(?:reply|svara|answer|respond)|^svara-ej"
     r"|mailer-daemon|postmaster|bounce"
@@ -167,7 +167,7 @@ def _answers_automatically(mail: ReadMail, mail_from: str | None) -> bool:
         declared not in ("", "no")
         or has_null_sender(mail, mail_from)
         or bool(mail.header("x-auto-response-suppress"))
-        or _REPLY_PREFIX.match(rest.strip()) is not None
+        or is_reply(rest)
     )
 
 
@@ -190,7 +190,7 @@ def _precedence(mail: ReadMail) -> str:
 def _discussed_in_bulk(mail: ReadMail) -> bool:
     """Whether bulk mail is a list's discussion: old list servers mark people's mail `Precedence: bulk`."""
     in_bulk = _precedence(mail) in ("bulk", "junk")
-    answers = bool(mail.in_reply_to or mail.references) or _REPLY_PREFIX.match(mail.subject.casefold()) is not None
+    answers = bool(mail.in_reply_to or mail.references) or is_reply(mail.subject)
     return in_bulk and (answers or mail.header("sender").lower().lstrip("<").startswith("owner-"))
 
 

@@ -21,6 +21,7 @@ from django.db.models.functions import Greatest
 from conversations import timeline
 from conversations.models import Contact, Conversation, Message
 from conversations.quiet import QUIET_CLASSES
+from conversations.subjects import normal_subject
 from conversations.timeline import Arrival
 from forwarding import closing, contacts, copies, duplicates, feedback, ladder, queue, reactions, storing, threads
 from forwarding.incoming import Incoming, Outcome
@@ -29,7 +30,6 @@ from forwarding.paths import addressed_to
 from forwarding.queue import Claim
 from forwarding.reading.child import Reader
 from forwarding.storms import Storms
-from forwarding.subjects import normal_subject
 from forwarding.threading import Decision, Evidence, choose
 from inboxes.models import Inbox
 from organizations import scope

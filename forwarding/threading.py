@@ -15,8 +15,8 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from conversations import thread_index
+from conversations.subjects import is_forward, is_telling, normal_subject
 from forwarding.reading.mail import ReadMail
-from forwarding.subjects import is_forward, is_telling, normal_subject
 from whitelabel.organizational_domains import company_domain
 from whitelabel.tokens import TokenKeys, read_markers, read_message_id, read_reply, read_subject
 

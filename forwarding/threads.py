@@ -14,8 +14,8 @@ from django.conf import settings
 from django.db import connection
 
 from conversations.models import Conversation
+from conversations.subjects import normal_subject
 from forwarding.incoming import Incoming
-from forwarding.subjects import normal_subject
 from forwarding.threading import Candidate, Evidence, Policy, evidence_of
 from inboxes.models import Inbox
 from whitelabel.keys import token_keys

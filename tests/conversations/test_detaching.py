@@ -72,6 +72,14 @@ def state(conversation: Conversation) -> tuple[object, ...]:
 
 
 @pytest.mark.usefixtures("opened")
+@pytest.mark.parametrize("prefix", ["", "Re: ", "Svar: ", "Ang: ", "[Lista] SV: "])
+def test_a_detached_mail_is_found_by_its_subject_as_a_filed_one(prefix: str, place: Town) -> None:
+    first = received(place.inbox)
+    other = received(place.inbox, f"{prefix}Trasig gunga", sender=ANNA, conversation=first.conversation)
+    assert detaching.detach(other, actor=place.agent).normal_subject == "trasig gunga"
+
+
+@pytest.mark.usefixtures("opened")
 def test_a_detached_mail_gets_a_conversation_with_its_own_person_and_subject(place: Town) -> None:
     _first, second = two_mails(place)
     new = detaching.detach(second, actor=place.agent)

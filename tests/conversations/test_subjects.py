@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forwarding.subjects import is_forward, is_telling, normal_subject
+from conversations.subjects import is_forward, is_reply, is_telling, normal_subject
 
 
 @pytest.mark.parametrize(
@@ -79,3 +79,17 @@ def test_a_hostile_subject_takes_no_time(subject):
     normal_subject(subject)
     is_forward(subject)
     assert time.process_time() - started < 0.5
+
+
+@pytest.mark.parametrize(
+    ("subject", "answers"),
+    [
+        ("Re: hej", True),
+        ("[lista] SV: hej", True),
+        ("rép.: hej", True),
+        ("Fwd: Re: hej", False),
+        ("Resa: fråga", False),
+    ],
+)
+def test_only_the_outermost_prefix_tells_an_answer(subject, answers):
+    assert is_reply(subject) is answers

@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
-from django.db import connection
 from django.db.models import Count, Max, Q
 
 from conversations import live, timeline
 from conversations.explaining import DETACHING
+from conversations.filing_lock import lock_filing
 from conversations.models import Attachment, Contact, Conversation, Draft, Message
 from conversations.quiet import QUIET_CLASSES, folder_of
 from conversations.subjects import normal_subject
@@ -25,7 +25,6 @@ RULE = "moved"
 """Why a detached mail is in its conversation (conversations.explaining)."""
 DETACHED, OPENED, UNDONE = DETACHING
 
-_LOCK = "SELECT pg_advisory_xact_lock(hashtext('filing'), %s)"  # forwarding.filing takes the same for each inbox
 _PLACE_FIELDS = ("thread_rule", "thread_obstacle", "new_participant", "subject_changed")
 
 
@@ -39,7 +38,7 @@ class NothingToUndo(ValueError):
 
 def detach(message: Message, *, actor: User) -> Conversation:
     """Open a conversation for a received mail and move it there. Raises CannotDetach."""
-    _lock_filing(message.inbox_id)
+    lock_filing([message.inbox_id])
     source = timeline.locked(message.conversation)
     message = Message.objects.get(pk=message.pk)
     if message.conversation_id != source.pk or not may_detach(source, message):
@@ -69,7 +68,7 @@ def undo(opened: Conversation, *, actor: User) -> Conversation:
 
     Raises NothingToUndo.
     """
-    _lock_filing(opened.inbox_id)
+    lock_filing([opened.inbox_id])
     event = Event.objects.filter(kind=OPENED, subject_type="conversation", subject_id=opened.pk).order_by("-pk").first()
     if event is None:
         raise NothingToUndo("no mail was detached into this conversation")
@@ -93,7 +92,7 @@ def undo(opened: Conversation, *, actor: User) -> Conversation:
 
 def take_away(message: Message, *, original: Message) -> None:
     """Remove a received mail that is a copy of another. A conversation left empty goes into that of the original."""
-    _lock_filing(message.inbox_id)
+    lock_filing([message.inbox_id])
     source, target = timeline.standing(message.conversation_id), timeline.standing(original.conversation_id)
     rows = Conversation.objects.select_for_update().filter(pk__in=(source, target)).order_by("pk").in_bulk()
     left, kept = rows[source], rows[target]
@@ -204,8 +203,3 @@ def _move_drafts(opened: Conversation, source: Conversation) -> None:
     for draft in Draft.objects.filter(conversation=opened):
         aside = draft.aside or (draft.author_id, draft.kind) in there
         Draft.objects.filter(pk=draft.pk).update(conversation=source, aside=aside)
-
-
-def _lock_filing(inbox_id: int) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(_LOCK, [inbox_id % 2**31])

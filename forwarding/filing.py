@@ -19,6 +19,7 @@ from django.db.models import Value
 from django.db.models.functions import Greatest
 
 from conversations import timeline
+from conversations.filing_lock import lock_filing
 from conversations.models import Contact, Conversation, Message
 from conversations.quiet import QUIET_CLASSES
 from conversations.subjects import normal_subject
@@ -40,9 +41,6 @@ State = Delivery.State
 RULE_OF_STORMS = "storm"
 VARIANT = "variant"
 WORKERS_ENDED = "its workers ended"
-
-# Two workers must not both find a mail new, or open a conversation each for a mail and its answer.
-_LOCK_INBOXES = "SELECT pg_advisory_xact_lock(hashtext('filing'), inbox) FROM unnest(%s::integer[]) AS inbox"
 
 
 @dataclass(frozen=True)
@@ -123,7 +121,9 @@ def file_letters(letters: Sequence[Incoming]) -> dict[int, Outcome]:
     """
     outcomes: dict[int, Outcome] = {}
     answered = {letter.delivery.pk: feedback.reported_message(letter.delivery) for letter in letters}
-    _lock_inboxes([_inbox(letter, answered[letter.delivery.pk]) for letter in letters])
+    # Two workers must not both find a mail new, or open a conversation each for a mail and its answer.
+    found = (_inbox(letter, answered[letter.delivery.pk]) for letter in letters)
+    lock_filing(inbox.pk for inbox in found if inbox is not None)
     placed: dict[int, list[Placed]] = defaultdict(list)
     inboxes: dict[int, Inbox] = {}
     for letter in letters:
@@ -346,13 +346,6 @@ def _locked(letters: Sequence[Incoming]) -> list[Incoming]:
     waiting = Delivery.objects.filter(pk__in=[letter.delivery.pk for letter in letters], state=State.ACCEPTED)
     mine = set(waiting.select_for_update().order_by("pk").values_list("pk", flat=True))
     return [letter for letter in letters if letter.delivery.pk in mine]
-
-
-def _lock_inboxes(inboxes: Sequence[Inbox | None]) -> None:
-    """Lock inboxes until the transaction ends, in the order of their keys."""
-    keys = sorted({inbox.pk % 2**31 for inbox in inboxes if inbox is not None})
-    with connection.cursor() as cursor:
-        cursor.execute(_LOCK_INBOXES, [keys])
 
 
 def _inbox(letter: Incoming, answered: Message | None) -> Inbox | None:

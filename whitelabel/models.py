@@ -323,6 +323,9 @@ class ServiceMail(models.Model):
     content = models.BinaryField(help_text="RFC 5322 octets, CRLF, signed where the service has a key")
     next_attempt_at = models.DateTimeField(auto_now_add=True)
     attempts = models.PositiveSmallIntegerField(default=0)
+    unsure_tries = models.PositiveSmallIntegerField(
+        default=0, help_text="tries of which nobody knows whether the relay took over"
+    )
     last_reply = models.CharField(max_length=1000, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 

@@ -121,6 +121,48 @@ def test_a_refusal_for_good_ends_it():
     assert not ServiceMail.objects.exists()
 
 
+class Killed(BaseException):
+    """SIGKILL: nothing of the worker runs after it."""
+
+
+class Deadly(Line):
+    """A relay whose second mail costs the worker its life, after the relay has taken it."""
+
+    def send(self, sender: str, recipient: str, content: bytes) -> Reply:
+        reply = super().send(sender, recipient, content)
+        if len(self.given) == 2:
+            raise Killed
+        return reply
+
+
+def test_a_killed_worker_leaves_one_mail_in_doubt_which_is_sent_again_after_its_lease():
+    invite(*(f"kollega{number}@example.se" for number in range(4)))
+    deadly, line = Deadly(), Line()
+    assert service_mail.send_due(deadly) == 1
+    with pytest.raises(Killed):
+        service_mail.send_due(deadly)
+    assert [service_mail.send_due(line) for _ in range(3)] == [1, 1, 0]
+    in_doubt = deadly.given[1][1]
+    assert len(line.given) == 2
+    assert ServiceMail.objects.get().recipient == in_doubt
+    ServiceMail.objects.update(next_attempt_at=timezone.now())
+    assert service_mail.send_due(line) == 1
+    assert not ServiceMail.objects.exists()
+    assert sorted(given[1] for given in deadly.given + line.given if given[1] != in_doubt) == sorted(
+        {f"kollega{number}@example.se" for number in range(4)} - {in_doubt}
+    )
+
+
+def test_a_relay_that_never_answers_gets_it_so_many_times(settings: Any):
+    invite("kollega@example.se")
+    line = Line(*(Reply(Outcome.UNKNOWN, "4.4.2", "connection lost") for _ in range(50)))
+    for _ in range(50):
+        service_mail.send_due(line)
+        ServiceMail.objects.update(next_attempt_at=timezone.now())
+    assert len(line.given) == settings.OUTBOX_UNSURE_TRIES
+    assert not ServiceMail.objects.exists()
+
+
 def test_after_five_days_it_is_given_up():
     invite("kollega@example.se")
     ServiceMail.objects.update(created_at=timezone.now() - timedelta(days=6))

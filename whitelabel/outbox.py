@@ -15,7 +15,6 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from organizations import wakeups
-from organizations.scope import current_id
 from whitelabel import mime, signing
 from whitelabel.identity import Identity
 from whitelabel.mime_headers import Mailbox
@@ -120,11 +119,3 @@ def cancel(mail: OutboundMail) -> bool:
     """
     waiting = OutboundMail.objects.filter(pk=mail.pk, state=State.QUEUED, attempts=0)
     return bool(waiting.update(state=State.CANCELLED, finished_at=Now(), content=b""))
-
-
-def send_now(mail: OutboundMail) -> bool:
-    """End the wait of a queued mail: the next attempt is due at once. Call inside the organization's scope."""
-    queued = OutboundMail.objects.filter(pk=mail.pk, state=State.QUEUED)
-    due = bool(queued.update(not_before=Now(), next_attempt_at=Now()))
-    wakeups.notify(wakeups.OUTBOX, organization=current_id())
-    return due

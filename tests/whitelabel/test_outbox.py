@@ -78,15 +78,6 @@ def test_a_mail_a_worker_has_taken_cannot_be_taken_back(town) -> None:
         assert not outbox.cancel(mail)
 
 
-def test_a_mail_for_later_can_be_sent_at_once_after_all(town) -> None:
-    with scope.organization(town.organization):
-        mail = queued(town.inbox, not_before=timezone.now() + timedelta(days=1))
-    assert outbox_queue.claim(10) == []
-    with scope.organization(town.organization):
-        assert outbox.send_now(mail)
-    assert [claim.mail_id for claim in outbox_queue.claim(10)] == [mail.pk]
-
-
 FOREIGN = "anna@grannby.se"
 
 
@@ -184,7 +175,6 @@ def test_nobody_outside_sees_a_mail(town) -> None:
     with scope.organization(other.organization):
         assert not OutboundMail.objects.filter(pk=mail.pk).exists()
         assert not outbox.cancel(mail)
-        assert not outbox.send_now(mail)
 
 
 @pytest.mark.django_db

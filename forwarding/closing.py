@@ -31,7 +31,7 @@ def close(letters: Sequence[Incoming], outcomes: Mapping[int, Outcome]) -> None:
         [str(outcome.state) for _, outcome in done],
         [outcome.message.pk if outcome.message else None for _, outcome in done],
         [outcome.reason[:300] for _, outcome in done],
-        [(letter.mail.sender.address.lower() if letter.mail.sender else "")[:320] for letter, _ in done],
+        [letter.sender[:320] for letter, _ in done],
         [letter.mail.message_id[:998] for letter, _ in done],
     ]
     with connection.cursor() as cursor:

@@ -25,7 +25,7 @@ def person_of(letter: Incoming, own: frozenset[str]) -> Address | None:
     """Who wrote a mail. Our own addresses are nobody: a form that sends in an inbox's name tells the person in Reply-To."""
     if letter.mail_class in MACHINES:
         return None
-    named = ((letter.mail.sender,) if letter.mail.sender else ()) + letter.mail.reply_to
+    named = (letter.author, *letter.mail.reply_to)
     return next((person for person in named if person.address and not _is_own(person.address, own)), None)
 
 

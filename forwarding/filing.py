@@ -281,13 +281,12 @@ class _InboxFiling:
 
     def _described(self, letter: Incoming, contact: Contact | None) -> Conversation:
         """An unsaved conversation that a mail begins."""
-        sender = letter.mail.sender
         return timeline.new_conversation(
             self.inbox,
             subject=letter.mail.subject,
             normal_subject=normal_subject(letter.mail.subject),
             contact=contact,
-            sender_label=(sender.name or sender.address) if sender else letter.delivery.mail_from,
+            sender_label=letter.author.name or letter.author.address,
             at=letter.delivery.received_at,
         )
 

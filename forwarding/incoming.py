@@ -8,7 +8,8 @@ from conversations.models import Message
 from forwarding.bounces import Bounce
 from forwarding.classifying import MailClass
 from forwarding.models import Delivery
-from forwarding.reading import ReadMail
+from forwarding.reading import Address, ReadMail
+from forwarding.srs import unwrapped
 from forwarding.understanding import Understood
 
 
@@ -35,9 +36,14 @@ class Incoming:
         return self.understood.bounces
 
     @property
+    def author(self) -> Address:
+        """The author; the envelope sender where the mail names none, as it was before a forwarding server rewrote it."""
+        return self.mail.sender or Address("", unwrapped(self.delivery.mail_from))
+
+    @property
     def sender(self) -> str:
-        """The author's address, lower case; the envelope sender where the mail names no author."""
-        return (self.mail.sender.address if self.mail.sender else self.delivery.mail_from).lower()
+        """The author's address, lower case."""
+        return self.author.address.lower()
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from forwarding.reading.mail import Attachment as MailAttachment
 def message_of(letter: Incoming, identifier: str) -> Message:
     """An unsaved inbound message with everything the mail says."""
     delivery, mail = letter.delivery, letter.mail
-    sender = mail.sender or Address("", delivery.mail_from)
+    sender = letter.author
     first = mail.references[:1] or mail.in_reply_to[:1]
     return Message(
         organization_id=delivery.organization_id,

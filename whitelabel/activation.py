@@ -24,14 +24,14 @@ from whitelabel import approvals, claims, dmarc, effects, identity, signing
 from whitelabel.diagnosis.dmarc_row import published
 from whitelabel.mime import Letter, build
 from whitelabel.mime_headers import Mailbox
-from whitelabel.models import SenderAddress, SenderDomain
+from whitelabel.models import IN_USE, SenderAddress, SenderDomain
 from whitelabel.presenting import consent_text, waiting_text
 from whitelabel.readiness import caches_until, is_agreed, is_ready
 from whitelabel.survey.values import Outcome, Question, Survey
 
 State = SenderDomain.State
 SPF_SKIPPED = "skipped: RELAY_EGRESS_IPS is empty"
-MAY_ACTIVATE = (State.READY, State.ACTIVE, State.DEGRADED)
+MAY_ACTIVATE = (State.READY, *IN_USE)
 
 FAILURES = {
     "not_right": gettext_noop(

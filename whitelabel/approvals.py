@@ -18,11 +18,9 @@ from django.utils import timezone
 from organizations import scope
 from organizations.models import Organization, User, record
 from whitelabel import notices
-from whitelabel.models import DomainApproval, SenderDomain
+from whitelabel.models import HOLDING, DomainApproval, SenderDomain
 
 Decision = DomainApproval.Decision
-HOLDING = (SenderDomain.State.ACTIVE, SenderDomain.State.DEGRADED, SenderDomain.State.SUSPENDED)
-"""States in which an organization counts as sending as the domain."""
 
 _LOCK = "SELECT pg_advisory_xact_lock(hashtext('whitelabel.approvals'), hashtext(%s))"
 

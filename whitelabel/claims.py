@@ -30,7 +30,7 @@ from organizations import wakeups
 from organizations.models import User, record
 from whitelabel import domain_rules, identity, keys, notices, rotation, schedule
 from whitelabel.diagnosis.values import Finding, Verdict
-from whitelabel.models import DkimKey, SenderAddress, SenderDomain
+from whitelabel.models import HOLDING, IN_USE, DkimKey, SenderAddress, SenderDomain
 from whitelabel.readiness import RIGHT, is_agreed, is_ready, longest_wait
 from whitelabel.records import ClaimFacts, ExpectedRecord, expected_records
 from whitelabel.survey.zone import registrable_domain
@@ -38,7 +38,6 @@ from whitelabel.survey.zone import registrable_domain
 State = SenderDomain.State
 
 TOKEN_OCTETS = 16
-IN_USE = (State.ACTIVE, State.DEGRADED)
 LAPSED_CODES = frozenset({"zone_gone"})
 # States that the admins are told of by mail; see `notices`.
 TOLD_STATES = {State.READY: "ready", State.SUSPENDED: "suspended", State.STOPPED: "stopped", State.LAPSED: "lapsed"}
@@ -140,7 +139,7 @@ def record_check(
     """
     before, bad_before = claim.state, claim.bad_since
     previous = {v["key"]: v for v in claim.verdicts}
-    used = claim.state in (*IN_USE, State.SUSPENDED)
+    used = claim.state in HOLDING
     claim.verdicts = [_stored(v, previous.get(v.record.key), now, in_use=used) for v in verdicts]
     weekly = _note_unclear(claim, now)
     moved = _note_mail_hosts(claim, mail_hosts)
@@ -246,7 +245,7 @@ def deactivate(address: SenderAddress, *, actor: User) -> None:
     )
     record("sender_address.deactivated", address, actor=actor, address=address.address)
     still_used = SenderAddress.objects.filter(sender_domain=claim, activated_at__isnull=False).exists()
-    if not still_used and claim.state in (*IN_USE, State.SUSPENDED):
+    if not still_used and claim.state in HOLDING:
         claim.state = State.READY if is_agreed(claim) else State.PENDING
         claim.save(update_fields=["state"])
     announce(claim)
@@ -340,7 +339,7 @@ def _note_unclear(claim: SenderDomain, now: datetime) -> bool:
 def _note_mail_hosts(claim: SenderDomain, found: Sequence[str] | None) -> dict[str, str]:
     """The servers before and after, when mail to the domain goes to quite other ones: what forwards it to us may be left
     behind. Empty otherwise."""
-    if found is None or claim.state not in (*IN_USE, State.SUSPENDED):
+    if found is None or claim.state not in HOLDING:
         return {}
     before, claim.mail_hosts = claim.mail_hosts, sorted(found)
     if not before or set(before) & set(found):

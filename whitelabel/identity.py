@@ -21,15 +21,12 @@ from typing import Any
 from django.conf import settings
 
 from whitelabel import keys, records
-from whitelabel.models import DkimKey, OutboundMail, SenderAddress, SenderDomain
+from whitelabel.models import IN_USE, DkimKey, OutboundMail, SenderAddress, SenderDomain
+from whitelabel.readiness import RIGHT
 from whitelabel.signing import SigningKey
 
 Kind = OutboundMail.Identity
 
-SENDING_STATES = (SenderDomain.State.ACTIVE, SenderDomain.State.DEGRADED)
-"""Degraded: the claim is kept for its grace time while each mail uses what still works."""
-
-RIGHT = ("green", "green_note")
 CLAIM_FIELDS = ("organization", "domain", "label", "token", "state", "active_selector", "verdicts")
 
 
@@ -61,7 +58,7 @@ def choose(own_address: str, service_address: str, display_name: str) -> Identit
 def _activated(address: str) -> SenderAddress | None:
     return (
         SenderAddress.objects.select_related("sender_domain")
-        .filter(address=address, activated_at__isnull=False, sender_domain__state__in=SENDING_STATES)
+        .filter(address=address, activated_at__isnull=False, sender_domain__state__in=IN_USE)
         .only("address", *(f"sender_domain__{name}" for name in CLAIM_FIELDS))
         .first()
     )

@@ -104,6 +104,12 @@ class SenderDomain(TenantModel):
         self.records_changed_at = now
 
 
+IN_USE = (SenderDomain.State.ACTIVE, SenderDomain.State.DEGRADED)
+"""States in which mail leaves as the domain. Degraded: kept for its grace time, while each mail uses what still works."""
+HOLDING = (*IN_USE, SenderDomain.State.SUSPENDED)
+"""States in which an organization counts as sending as the domain: it does, or will again when the records are mended."""
+
+
 class DkimKey(TenantModel):
     """One RSA key pair under one selector of a claim. The private key is encrypted (whitelabel.keys)."""
 

@@ -19,8 +19,7 @@ from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
 from organizations import scope
-from whitelabel.identity import SENDING_STATES
-from whitelabel.models import OutboundMail, OutboundRecipient
+from whitelabel.models import IN_USE, OutboundMail, OutboundRecipient
 
 State = OutboundMail.State
 RETRY_JITTER = 0.2
@@ -148,7 +147,7 @@ def claim(limit: int) -> list[Claim]:
         "octets": settings.OUTBOX_BATCH_OCTETS,
         "lease": settings.OUTBOX_LEASE_SECONDS,
         "give_up": settings.OUTBOX_GIVE_UP_DAYS,
-        "sending": list(SENDING_STATES),
+        "sending": list(IN_USE),
     }
     with scope.queue():
         with connection.cursor() as cursor:

@@ -18,11 +18,10 @@ from django.utils.translation import gettext as _
 
 from organizations.models import User, record
 from whitelabel import keys, notices
-from whitelabel.models import SenderAddress, SenderDomain
+from whitelabel.models import IN_USE, SenderAddress, SenderDomain
+from whitelabel.readiness import RIGHT
 
 State = SenderDomain.State
-
-IN_USE = (State.ACTIVE, State.DEGRADED)
 
 
 class RotationRefused(ValueError):
@@ -130,8 +129,4 @@ def _is_right(claim: SenderDomain, selector: str) -> bool:
     """Whether every nameserver gives the new key, under every name it stands at, and none was silent."""
     rows = [v for v in claim.verdicts if v["key"] in (f"dkim-{selector}", f"exact-{selector}")]
     servers = [answer["standing"] for row in rows for answer in row["servers"]]
-    return (
-        bool(rows)
-        and set(servers) - {"not_tested"} == {"right"}
-        and all(row["state"] in ("green", "green_note") for row in rows)
-    )
+    return bool(rows) and set(servers) - {"not_tested"} == {"right"} and all(row["state"] in RIGHT for row in rows)

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from organizations import scope
 from organizations.models import Event, User, record
-from whitelabel.models import SenderDomain
+from whitelabel.models import HOLDING, SenderDomain
 from whitelabel.readiness import is_ready, longest_wait, second_round_at
 
 State = SenderDomain.State
@@ -97,7 +97,7 @@ def _wait(claim: SenderDomain, now: datetime) -> timedelta | None:
     if claim.watched_until and claim.watched_until > now and claim.watched_since:
         open_for = now - claim.watched_since
         return timedelta(seconds=next(seconds for until, seconds in WATCHED if open_for < until))
-    if claim.state in (State.ACTIVE, State.DEGRADED, State.SUSPENDED):
+    if claim.state in HOLDING:
         return WHILE_SOMETHING_IS_OFF if claim.bad_since else SLOW
     return _unwatched_wait(claim, now)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.conf import settings
@@ -58,10 +60,8 @@ def records(request: MemberRequest, organization_slug: str, inbox: int) -> HttpR
 def check(request: MemberRequest, organization_slug: str, inbox: int) -> HttpResponse:
     """Check now."""
     found, claim = _claimed(inbox)
-    try:
+    with _refusal_told(request):
         schedule.ask_for_check(claim, actor=request.user)
-    except schedule.CheckRefused as refused:
-        messages.info(request, str(refused))
     return redirect("inboxes:sender", organization_slug, found.pk)
 
 
@@ -70,15 +70,13 @@ def check(request: MemberRequest, organization_slug: str, inbox: int) -> HttpRes
 def activate(request: MemberRequest, organization_slug: str, inbox: int) -> HttpResponse:
     """Ask for activation; the next check decides and the page shows the outcome."""
     found, claim = _claimed(inbox)
-    try:
+    with _refusal_told(request):
         activation.request(
             claim,
             found.address,
             actor=request.user,
             record_version=number_in(request.POST.get("record_version", "")) or 0,
         )
-    except activation.ActivationRefused as refused:
-        messages.error(request, str(refused))
     return redirect("inboxes:sender", organization_slug, found.pk)
 
 
@@ -110,10 +108,8 @@ def dns_host(request: MemberRequest, organization_slug: str, inbox: int) -> Http
 def label(request: MemberRequest, organization_slug: str, inbox: int) -> HttpResponse:
     """Choose another subdomain, before records are published."""
     found, claim = _claimed(inbox)
-    try:
+    with _refusal_told(request):
         claims.change_label(claim, request.POST.get("label", "").strip().lower(), actor=request.user)
-    except claims.ClaimRefused as refused:
-        messages.error(request, str(refused))
     return redirect("inboxes:sender", organization_slug, found.pk)
 
 
@@ -122,13 +118,11 @@ def label(request: MemberRequest, organization_slug: str, inbox: int) -> HttpRes
 def rotate(request: MemberRequest, organization_slug: str, inbox: int) -> HttpResponse:
     """Replace the signing key, or give up a replacement that waits for IT."""
     found, claim = _claimed(inbox)
-    try:
+    with _refusal_told(request):
         if request.POST.get("cancel"):
             rotation.cancel(claim, actor=request.user)
         else:
             rotation.start(claim, actor=request.user)
-    except rotation.RotationRefused as refused:
-        messages.error(request, str(refused))
     return redirect("inboxes:sender", organization_slug, found.pk)
 
 
@@ -137,10 +131,8 @@ def rotate(request: MemberRequest, organization_slug: str, inbox: int) -> HttpRe
 def restart(request: MemberRequest, organization_slug: str, inbox: int) -> HttpResponse:
     """Begin again with a lapsed domain: new token, new keys, new records."""
     found, claim = _claimed(inbox)
-    try:
+    with _refusal_told(request):
         claims.restart(claim, actor=request.user)
-    except claims.ClaimRefused as refused:
-        messages.error(request, str(refused))
     return redirect("inboxes:sender", organization_slug, found.pk)
 
 
@@ -199,6 +191,17 @@ def revoke_link(request: MemberRequest, organization_slug: str, inbox: int, pk: 
     found, claim = _claimed(inbox)
     links.revoke(claim, pk, actor=request.user)
     return redirect("inboxes:sender", organization_slug, found.pk)
+
+
+@contextmanager
+def _refusal_told(request: MemberRequest) -> Iterator[None]:
+    """Tell the person why what they asked for is not done."""
+    try:
+        yield
+    except schedule.CheckRefused as refused:
+        messages.info(request, str(refused))
+    except (activation.ActivationRefused, claims.ClaimRefused, rotation.RotationRefused) as refused:
+        messages.error(request, str(refused))
 
 
 def _claimed(inbox: int) -> tuple[Inbox, SenderDomain]:

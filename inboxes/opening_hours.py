@@ -1,6 +1,7 @@
 """When an inbox is attended: intervals of a week, as people write them, as they are stored, and as a question. Pure.
 
-Stored is a list of [weekday, opens, closes], for example [0, "08:00", "16:30"] for Mondays (0, as in datetime.weekday).
+Stored is a list of [weekday, opens, closes], for example [0, "08:00", "16:30"] for Mondays (0, as in datetime.weekday). It
+lasts to just before `closes`, which may be "24:00"; times are local.
 """
 
 from __future__ import annotations
@@ -9,9 +10,6 @@ import re
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import pairwise
-
-Interval = tuple[int, str, str]
-"""Weekday (0 = Monday), and local times "HH:MM"; it lasts to just before `closes`, which may be 24:00."""
 
 DAYS = range(7)
 MOST_IN_A_DAY = 6

@@ -59,31 +59,6 @@ class ProtectTable(Operation):
         return f"Protect {self.name} with row-level security"
 
 
-class ProtectForeignKey(Operation):
-    """Make one tenant foreign key, added after its table was protected, composite."""
-
-    reversible = True
-
-    def __init__(self, model: str, field: str) -> None:
-        self.model = model
-        self.field = field
-
-    def state_forwards(self, app_label: str, state: Any) -> None:
-        """Nothing to do: the model's state is unchanged."""
-
-    def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
-        model = to_state.apps.get_model(app_label, self.model)
-        schema_editor.execute(composite_foreign_key(model._meta.db_table, model._meta.get_field(self.field)))
-
-    def database_backwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
-        table = from_state.apps.get_model(app_label, self.model)._meta.db_table
-        column = from_state.apps.get_model(app_label, self.model)._meta.get_field(self.field).column
-        schema_editor.execute(f'ALTER TABLE "{table}" DROP CONSTRAINT "{table}_{column}_tenant"')
-
-    def describe(self) -> str:
-        return f"Make {self.model}.{self.field} a composite foreign key"
-
-
 def composite_foreign_key(table: str, field: models.Field[Any, Any]) -> str:
     """SQL of (organization_id, x_id) → (organization_id, id); deferred, as Django's own foreign keys are."""
     target = field.related_model._meta.db_table  # type: ignore[union-attr]  # only relations get here

@@ -31,11 +31,6 @@ class Row:
     source: str
     cut: bool
 
-    @property
-    def all_signatures_hold(self) -> bool:
-        """Whether there is a signature and none is broken."""
-        return bool(self.mail.signatures) and all(signature.holds for signature in self.mail.signatures)
-
 
 @login_required
 def sent(request: HttpRequest) -> HttpResponse:

@@ -13,7 +13,6 @@ that was wrong is trusted again when it has been right for a while (`distrusted`
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -116,7 +115,7 @@ def signing_key(claim: SenderDomain) -> SigningKey | None:
         return None
     if _verdict(claim, f"exact-{key.selector}").get("state") in RIGHT:
         return SigningKey(claim.domain, records.exact_selector(claim.token, key.selector), key.private_key)
-    if not _any_wrong(claim, (f"dkim-{key.selector}",)):
+    if not _verdict(claim, f"dkim-{key.selector}").get("definite_bad", False):
         return SigningKey(claim.subdomain, key.selector, key.private_key)
     return None
 
@@ -125,15 +124,6 @@ def _distrusted(claim: SenderDomain, prefixes: tuple[str, ...]) -> bool:
     """Whether mail must not rest on one of these records now."""
     mine = (verdict for verdict in claim.verdicts if str(verdict.get("key", "")).startswith(prefixes))
     return any(verdict.get("distrusted", verdict.get("definite_bad", False)) for verdict in mine)
-
-
-def _any_wrong(claim: SenderDomain, prefixes: Iterable[str]) -> bool:
-    """Whether every answering nameserver of the customer says that one of these records is missing or wrong."""
-    return any(
-        verdict.get("definite_bad", False)
-        for verdict in claim.verdicts
-        if str(verdict.get("key", "")).startswith(tuple(prefixes))
-    )
 
 
 def _verdict(claim: SenderDomain, key: str) -> dict[str, Any]:

@@ -15,9 +15,6 @@ from urllib.parse import quote
 LINE_CHARACTERS = 76
 """Preferred length of a header line; RFC 5322 section 2.1.1 asks for at most 78."""
 
-MAX_LINE_OCTETS = 998
-"""RFC 5322 section 2.1.1, without the CRLF."""
-
 ENCODED_WORD_CHARACTERS = 75
 """RFC 2047 section 2."""
 

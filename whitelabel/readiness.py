@@ -26,11 +26,6 @@ def is_ready(verdicts: Sequence[Mapping[str, Any]]) -> bool:
     return bool(required) and all(verdict["state"] in RIGHT for verdict in required)
 
 
-def remaining(verdicts: Sequence[Mapping[str, Any]]) -> int:
-    """How many required records are not right yet."""
-    return sum(verdict["required"] and verdict["state"] not in RIGHT for verdict in verdicts)
-
-
 def second_round_at(claim: SenderDomain) -> datetime | None:
     """When the check may begin that confirms the first right one; None when nothing waits for it."""
     if claim.ready_since is None or (claim.checked_at and claim.checked_at >= _confirmed_from(claim.ready_since)):

@@ -11,11 +11,6 @@ from whitelabel.records import ExpectedRecord
 DEFAULT_TTL_SECONDS = 3600
 
 
-def display_name(record: ExpectedRecord, *, host_only: bool = False) -> str:
-    """The owner name for the copy button: the full name, or only what a panel wants that adds the zone itself."""
-    return record.host if host_only else record.name
-
-
 def display_value(record: ExpectedRecord, *, quoted: bool = False) -> str:
     """The value for the copy button: plain, or (TXT only) as quoted strings for a zone file."""
     if not quoted or record.type != "TXT":

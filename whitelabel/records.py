@@ -45,11 +45,6 @@ class ClaimFacts:
     mx_hosts: tuple[str, ...] = ("mx1", "mx2")
     mx_preference: int = 10
 
-    @property
-    def sender_subdomain(self) -> str:
-        """The name that carries SPF, MX and the DKIM keys, for example `mgeu.example.com`."""
-        return f"{self.label}.{self.domain}"
-
 
 @dataclass(frozen=True)
 class ExpectedRecord:

@@ -18,11 +18,6 @@ class Body:
         self._file = file
         self.size = size
 
-    @property
-    def on_disk(self) -> bool:
-        """Whether reading it costs a file access."""
-        return self._file is not None
-
     def head(self, octets: int) -> bytes:
         """The first octets, at most `octets`."""
         if self._file is None:

@@ -25,7 +25,6 @@ from whitelabel.survey.values import Outcome, Question, Record, Reply, Soa
 
 HEADER_OCTETS = 12
 EDNS_OCTETS = 1232
-TYPE_SPF = 99
 
 FLAG_RECURSION = 0x0100
 FLAG_AUTHENTIC = 0x0020  # in a query: "tell me whether the answer is validated" (RFC 6840 5.7)

@@ -15,7 +15,7 @@ from django.utils.translation import gettext
 from tests.whitelabel.dns.stage import FACTS, K1, OURS, TOKEN
 from whitelabel.diagnosis.catalogue import ENTRIES
 from whitelabel.diagnosis.values import Finding
-from whitelabel.record_export import csv_table, display_name, display_value, plain_text, zone_file
+from whitelabel.record_export import csv_table, display_value, plain_text, zone_file
 from whitelabel.records import PROFILES, UnusableName, exact_selector, expected_records, split_strings, unicode_name
 
 
@@ -76,8 +76,6 @@ def test_names_that_dns_cannot_hold_are_refused() -> None:
 def test_the_copied_forms_hold_exactly_the_value() -> None:
     record = next(r for r in expected_records(FACTS) if r.key == "dkim-k1")
 
-    assert display_name(record) == "k1._domainkey.mgeu.kund.test"
-    assert display_name(record, host_only=True) == "k1._domainkey.mgeu"
     assert display_value(record) == record.value
     assert display_value(record, quoted=True) == f'"{record.value[:255]}" "{record.value[255:]}"'
 

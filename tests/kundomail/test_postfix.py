@@ -1,27 +1,19 @@
 """The two Postfix posts of docker-compose.yml, as real Postfix on loopback. Needs root and Debian's postfix."""
 
-import os
-import shutil
 import smtplib
-import socket
-import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from email.message import EmailMessage
-from pathlib import Path
 
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-START = Path(__file__).resolve().parents[2] / "deploy" / "postfix" / "start.sh"
-POSTFIX = shutil.which("postfix", path="/usr/sbin:/usr/bin")
+from tests.support.postfix import missing
+from tests.support.postfix_posts import free_port, standing
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(POSTFIX is None, reason="Debian's postfix is not installed"),
-    pytest.mark.skipif(os.getuid() != 0, reason="Postfix's master starts as root"),
-]
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(missing()), reason=missing())]
 
 
 class Product:
@@ -49,74 +41,17 @@ class Product:
 def product() -> Iterator[tuple[Product, int]]:
     """The product's SMTP server and its port."""
     handler = Product()
-    controller = Controller(handler, hostname="127.0.0.1", port=_free_port())
+    controller = Controller(handler, hostname="127.0.0.1", port=free_port())
     controller.start()
     yield handler, controller.port
     controller.stop()
 
 
 @pytest.fixture
-def postfix(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str, int], int]]:
+def postfix() -> Iterator[Callable[[str, int], int]]:
     """A function that starts Postfix at a post before an upstream port, and gives the port it listens on."""
-    running: list[tuple[subprocess.Popen[bytes], Path]] = []
-    home = Path("/var/lib") / f"kundomail-postfix-{os.getpid()}"  # Postfix's own users must reach it.
-
-    def start(post: str, upstream: int) -> int:
-        port = _free_port()
-        _configure(home, post, upstream, port)
-        # A pipe as in a container; Postfix cannot log to the nameless file that pytest captures into.
-        command = [str(POSTFIX), "-c", str(home / "etc"), "start-fg"]
-        master = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        running.append((master, home))
-        _wait_for_greeting(port)
-        return port
-
-    yield start
-    for process, directory in running:
-        subprocess.run([str(POSTFIX), "-c", str(directory / "etc"), "stop"], check=False, capture_output=True)
-        print(process.communicate(timeout=20)[0].decode())
-    shutil.rmtree(home, ignore_errors=True)
-
-
-def _configure(home: Path, post: str, upstream: int, port: int) -> None:
-    """What start.sh writes, with directories and a port of the test's own."""
-    configuration = home / "etc"
-    environment = {
-        "PATH": "/usr/sbin:/usr/bin:/bin",
-        "CONFIGURE_ONLY": str(configuration),
-        "MAIL_DOMAIN": "mail.example.se",
-        "POSTFIX_HOSTNAME": "mx.mail.example.se",
-        "POSTFIX_UPSTREAM": f"127.0.0.1:{upstream}",
-    }
-    subprocess.run([str(START), post], env=environment, check=True)
-    for name in ("spool", "data"):
-        (home / name).mkdir()
-    shutil.chown(home / "data", "postfix")
-    own = f"queue_directory = {home}/spool\ndata_directory = {home}/data\ninet_protocols = ipv4\n"
-    with (configuration / "main.cf").open("a") as file:
-        file.write(own)
-    services = Path("/usr/share/postfix/master.cf.dist").read_text()
-    lines = [line for line in services.splitlines() if line and not line.startswith(("#", " ", "smtp      inet"))]
-    plain = [" ".join([*line.split()[:4], "n", *line.split()[5:]]) for line in lines]
-    (configuration / "master.cf").write_text("\n".join([f"127.0.0.1:{port} inet n - n - - smtpd", *plain]) + "\n")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _wait_for_greeting(port: int) -> None:
-    deadline = time.monotonic() + 20
-    while True:
-        try:
-            with socket.create_connection(("127.0.0.1", port), timeout=5) as client:
-                assert client.recv(4) == b"220 "
-                return
-        except ConnectionRefusedError:
-            assert time.monotonic() < deadline, "Postfix does not listen"
-            time.sleep(0.1)
+    with ExitStack() as running:
+        yield lambda post, upstream: running.enter_context(standing(post, upstream))
 
 
 def _mail(recipient: str) -> EmailMessage:

@@ -111,8 +111,11 @@ def _Client(peer_ip: str) -> type[smtplib.SMTP]:
 
 
 @contextmanager
-def pipeline(operator_key: str = "", *, behind_proxy: bool = False) -> Iterator[Pipeline]:
-    """SMTP on a free port with the real directory and spool, and a reading child."""
+def pipeline(operator_key: str = "", *, behind_proxy: bool = False, behind_front: bool = False) -> Iterator[Pipeline]:
+    """SMTP on a free port with the real directory and spool, and a reading child.
+
+    `behind_proxy`: its peers send a PROXY header; `behind_front`: they say by XFORWARD whom they speak for.
+    """
     directory = ServiceDirectory(
         mail_domain=settings.MAIL_DOMAIN,
         operator_key=operator_key,
@@ -121,8 +124,9 @@ def pipeline(operator_key: str = "", *, behind_proxy: bool = False) -> Iterator[
     )
     spool = DatabaseSpool()
     try:
-        networks = (ip_network("127.0.0.0/8"),) if behind_proxy else ()
-        with receiving(directory=directory, spool=spool, proxy_networks=networks) as running, Reader() as reader:
+        loopback = (ip_network("127.0.0.0/8"),)
+        trust = {"proxy_networks": loopback * behind_proxy, "xforward_networks": loopback * behind_front}
+        with receiving(directory=directory, spool=spool, **trust) as running, Reader() as reader:
             yield Pipeline(running.port, reader)
     finally:
         spool.close()

@@ -19,7 +19,7 @@ from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from conversations import addressees, blobs, pictures, quoting, strangers, subjects, timeline
+from conversations import addressees, blobs, circle, pictures, quoting, strangers, subjects, timeline
 from conversations.addressees import Addressees, InvalidRecipient, Person
 from conversations.correspondence import Parent, ThreadHeaders, thread_headers
 from conversations.models import Attachment, Conversation, DraftFile, Message
@@ -53,8 +53,12 @@ class Prefill:
     """What a composer starts with. `signature` and `quoted` are what `send` will put below the text.
 
     `attachments` are the files of a mail that is forwarded; pass them to `send` unless the person takes them away.
+    `is_wider` tells whether reply_all reaches somebody whom reply does not.
     """
 
+    action: Action
+    answered: Message | None
+    is_wider: bool
     to: tuple[Person, ...]
     cc: tuple[Person, ...]
     bcc: tuple[Person, ...]
@@ -85,11 +89,16 @@ class _Draft:
     at: datetime
 
 
-def prefill(conversation: Conversation, action: Action, author: User) -> Prefill:
-    """Recipients, subject, signature and quote of an answer, by the mail that is answered."""
+def prefill(conversation: Conversation, action: Action | None, author: User) -> Prefill:
+    """Recipients, subject, signature and quote of an answer, by the mail that is answered; None is the usual action."""
     answered = addressees.answered_message(conversation)
-    people = addressees.addressees_of(answered, action, addressees.own_addresses(conversation.inbox))
+    own = addressees.own_addresses(conversation.inbox)
+    action = action or circle.usual_action(answered, own)
+    people = addressees.addressees_of(answered, action, own)
     return Prefill(
+        action=action,
+        answered=answered,
+        is_wider=circle.is_wider(answered, own),
         to=people.to,
         cc=people.cc,
         bcc=people.bcc,

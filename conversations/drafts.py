@@ -90,6 +90,22 @@ def take_up(conversation: Conversation, author: User, pk: int) -> Draft | None:
     return wanted
 
 
+def make_note(conversation: Conversation, author: User) -> None:
+    """What stands in the reply field becomes an internal comment, below one that is begun already. Files stay behind."""
+    conversation = timeline.locked(conversation)
+    mail = current(conversation, author, "reply")
+    if mail is None:
+        return
+    note = current(conversation, author, "note")
+    text = "\n\n".join(part for part in (note.text.strip() if note else "", mail.text) if part)
+    Draft.objects.update_or_create(
+        conversation=conversation, author=author, kind=Kind.NOTE, aside=False, defaults={"mode": "note", "text": text}
+    )
+    mail.text = ""
+    mail.save(update_fields=["text", "updated_at"])
+    _dropped(mail)
+
+
 def throw_away(conversation: Conversation, author: User, pk: int) -> None:
     """Delete a draft that was put aside."""
     Draft.objects.filter(pk=pk, conversation=conversation, author=author, aside=True).delete()

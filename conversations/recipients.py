@@ -31,6 +31,18 @@ def read(text: str) -> tuple[dict[str, str], ...]:
     return tuple(found.values())
 
 
+def readable(*texts: str) -> list[dict[str, str]]:
+    """The recipients in texts that may be half written: parts that are no address are left out."""
+    found = []
+    for text in texts:
+        for part in _PART.findall(text.replace("\r", "")):
+            try:
+                found.append(_person(part.strip()))
+            except UnreadableRecipient:
+                continue
+    return found
+
+
 def _person(part: str) -> dict[str, str]:
     named = _NAMED.fullmatch(part)
     address = (named["address"] if named else part).strip()

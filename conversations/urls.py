@@ -23,6 +23,7 @@ urlpatterns = [
     path("conversations/<int:number>/compose/", drafting.compose, name="compose"),
     path("conversations/<int:number>/draft/", drafting.draft, name="draft"),
     path("conversations/<int:number>/draft/files/", drafting.files, name="draft_files"),
+    path("conversations/<int:number>/draft/people/", drafting.people, name="draft_people"),
     path("conversations/<int:number>/reply/", composing.reply, name="reply"),
     path("conversations/<int:number>/note/", composing.note, name="note"),
     path("conversations/<int:number>/undo/<int:pk>/", composing.undo, name="undo"),

@@ -16,7 +16,8 @@ from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
-from conversations import deliveries, explaining, frames
+from conversations import circle, deliveries, explaining, frames
+from conversations.addressees import own_addresses
 from conversations.copies import Copy, copies_elsewhere
 from conversations.models import Attachment, Conversation, Message
 from conversations.plain_text import Part, parts, visible_controls
@@ -118,6 +119,8 @@ class Card:
     planned: bool = False
     cut: bool = False
     is_latest: bool = False  # the newest mail: the one that is answered
+    usual_action: str = "reply"  # what answering it usually is: reply or reply_all
+    is_wider: bool = False  # reply_all reaches somebody whom reply does not
     copies: Sequence[Copy] = ()  # the same mail in other inboxes
     is_entry: str = "message"
 
@@ -214,7 +217,9 @@ def cards(messages: Sequence[Message], inbox: Inbox, user: User) -> list[Card]:
     fates = _recipients(messages)
     made = [_card(message, inbox, user, files[message.pk], fates[message.outbound_id]) for message in messages]
     newest = max((place for place, card in enumerate(made) if card.message.kind == Message.Kind.INBOUND), default=None)
-    return [replace(card, is_latest=place == newest, copies=copies[card.message.pk]) for place, card in enumerate(made)]
+    if newest is not None:
+        made[newest] = _answerable(made[newest], inbox)
+    return [replace(card, copies=copies[card.message.pk]) for card in made]
 
 
 def acts(conversation: Conversation, since: datetime | None) -> list[Act]:
@@ -261,6 +266,12 @@ def _card(message: Message, inbox: Inbox, user: User, files: list[Attachment], f
         planned=_is_planned(message),
         cut=len(message.text) > limit,
     )
+
+
+def _answerable(card: Card, inbox: Inbox) -> Card:
+    own = own_addresses(inbox)
+    usual, is_wider = circle.usual_action(card.message, own), circle.is_wider(card.message, own)
+    return replace(card, is_latest=True, usual_action=usual, is_wider=is_wider)
 
 
 def _visible(message: Message) -> str:

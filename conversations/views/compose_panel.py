@@ -14,10 +14,11 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from conversations import circle, drafts, recipients
 from conversations import composer as composing
-from conversations import drafts, recipients
+from conversations.addressees import Person, answered_message
 from conversations.forms import DraftForm, NoteForm, ReplyForm
-from conversations.models import Attachment, Conversation, Draft, DraftFile
+from conversations.models import Attachment, Conversation, Draft, DraftFile, Message
 from organizations.models import User
 from organizations.requests import number_in
 
@@ -54,6 +55,8 @@ class Composer:
     subject: str = ""
     text: str = ""
     identity: Any = None
+    answered: Message | None = None
+    is_wider: bool = False
     signature: str = ""
     quoted: str = ""
     forwarded: tuple[Attachment, ...] = ()
@@ -88,6 +91,20 @@ class Composer:
         return MODES.get(self.mode, "")
 
     @property
+    def newcomers(self) -> list[str]:
+        """Recipients that have not been in the conversation before."""
+        return circle.newcomers(self.conversation, self.answered, self._people)
+
+    @property
+    def colleagues(self) -> list[str]:
+        """Recipients of an answer that are colleagues, and whom the mail answered did not bring."""
+        return [] if self.mode == "forward" else circle.colleagues(self.answered, self._people)
+
+    @property
+    def _people(self) -> list[Person]:
+        return recipients.readable(self.to, self.cc, self.bcc)
+
+    @property
     def send_label(self) -> str:
         """What the send button does: "Send to Barry +2"."""
         return send_label(self.to, self.cc, self.bcc)
@@ -119,14 +136,21 @@ class Composer:
 
     @classmethod
     def fresh(cls, conversation: Conversation, user: User, mode: str = "") -> Composer:
-        """A composer filled in by the rules for recipients and with the person's draft; by default in the draft's mode."""
+        """A composer filled in by the rules for recipients and with the person's draft; by default in its mode."""
         draft = drafts.current(conversation, user, mode)
-        made = cls(conversation, mode or (draft.mode if draft else "reply"), version=conversation.version)
+        made = cls(conversation, mode or (draft.mode if draft else ""), version=conversation.version)
         if not made.is_note:
-            made._prefill(user)
+            made._prefill(user, draft)
         if draft is not None:
             made._take_over(draft)
         return made
+
+    @classmethod
+    def written(cls, conversation: Conversation, written: Mapping[str, str]) -> Composer:
+        """Only what is known of the recipients as they are written now (DraftForm's cleaned data)."""
+        answered = answered_message(conversation)
+        to, cc, bcc = (written[name] for name in ("to", "cc", "bcc"))
+        return cls(conversation, written["mode"], to=to, cc=cc, bcc=bcc, answered=answered)
 
     @classmethod
     def refused(cls, conversation: Conversation, user: User, form: ReplyForm, problem: str = "") -> Composer:
@@ -134,7 +158,7 @@ class Composer:
         given: Mapping[str, Any] = form.data
         mode = given.get("mode", "reply")
         made = cls(conversation, mode if mode in MODES else "reply", form=form, problem=problem, opened=True)
-        made._prefill(user)
+        made._prefill(user, drafts.current(conversation, user, mode))
         made.to, made.cc, made.bcc = (given.get(name, "") for name in ("to", "cc", "bcc"))
         made.subject, made.text = given.get("subject", ""), given.get("text", "")
         made.include_history = bool(given.get("include_history"))
@@ -146,13 +170,13 @@ class Composer:
         made.version = conversation.version if version is None else version
         return made
 
-    def _prefill(self, user: User) -> None:
-        filled = composing.prefill(self.conversation, self.mode, user)  # type: ignore[arg-type]  # one of MODES
+    def _prefill(self, user: User, draft: Draft | None) -> None:
+        filled = composing.prefill(self.conversation, self.mode or None, user)  # type: ignore[arg-type]  # one of MODES
+        self.mode, self.answered, self.is_wider = filled.action, filled.answered, filled.is_wider
         self.to, self.cc, self.bcc = (recipients.write(people) for people in (filled.to, filled.cc, filled.bcc))
         self.subject, self.text = filled.subject, filled.text
         self.identity, self.signature, self.quoted = filled.identity, filled.signature, filled.quoted
         self.forwarded = filled.attachments
-        draft = drafts.current(self.conversation, user, self.mode)
         self.kept = list(draft.files.order_by("pk")) if draft else []
         self.others = drafts.put_aside(self.conversation, user)
 

@@ -132,7 +132,7 @@ def _send(conversation: Conversation, user: User, form: ReplyForm, then: str) ->
 def _warnings(conversation: Conversation, user: User, form: ReplyForm) -> list[str]:
     data = form.cleaned_data
     files = [*_forwarded(conversation, data), *_chosen(conversation, user, data), *data["attachments"]]
-    return asking.warnings(_people(form), data["text"], [file.name or "" for file in files])
+    return asking.warnings(conversation, data["mode"], _people(form), data["text"], [file.name or "" for file in files])
 
 
 def _people(form: ReplyForm) -> list[Person]:

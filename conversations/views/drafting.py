@@ -49,10 +49,22 @@ def files(request: HttpRequest, organization_slug: str, number: int) -> HttpResp
 
 
 @require_POST
+def people(request: HttpRequest, organization_slug: str, number: int) -> HttpResponse:
+    """What is to be known of the recipients as they are written now."""
+    form = DraftForm(request.POST)
+    if not form.is_valid():
+        return HttpResponseBadRequest()
+    conversation = conversation_or_404(number)
+    composer = Composer.written(conversation, form.cleaned_data)
+    context = {"composer": composer, "conversation": conversation}
+    return render(request, "conversations/composer_people.html", context)
+
+
+@require_POST
 def compose(request: HttpRequest, organization_slug: str, number: int) -> HttpResponse:
     """Change to another mode (to_mode; "mail" is the draft's) or to a text put aside (take_up), or throw one away.
 
-    What was written is kept as a draft, and comes back in the other mode where it fits.
+    What was written is kept as a draft, and comes back in the other mode where it fits; "make_note" makes it a comment.
     """
     form = DraftForm(request.POST)
     wanted = _Wanted(request)
@@ -62,7 +74,9 @@ def compose(request: HttpRequest, organization_slug: str, number: int) -> HttpRe
     user: Any = request.user
     drafts.save(conversation, user, form.cleaned_data)
     mode = wanted.mode
-    if wanted.other:
+    if wanted.makes_note:
+        drafts.make_note(conversation, user)
+    elif wanted.other:
         drafts.take_up(conversation, user, wanted.other)
     elif wanted.waste:
         drafts.throw_away(conversation, user, wanted.waste)
@@ -80,7 +94,8 @@ class _Wanted:
 
     def __init__(self, request: HttpRequest) -> None:
         asked = request.POST.get("to_mode", "")
-        self.mode = asked if asked in DraftForm.MODES else ""
+        self.makes_note = asked == "make_note"
+        self.mode = "note" if self.makes_note else asked if asked in DraftForm.MODES else ""
         self.mail = asked == "mail"
         self.other = number_in(request.POST.get("take_up", ""))
         self.waste = number_in(request.POST.get("throw_away", ""))

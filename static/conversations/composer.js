@@ -64,7 +64,7 @@ addEventListener("pagehide", saveLast);
 document.body.addEventListener("htmx:beforeSwap", (event) => { if (event.detail.target.id === "conversation") saveLast(); });
 document.body.addEventListener("htmx:beforeRequest", (event) => {
   // What is sent, or carried to another mode, is no draft any more.
-  if (event.target.closest?.("#composer-form")) { clearTimeout(waiting); dirty = false; }
+  if (event.target.id !== "composer-people" && event.target.closest?.("#composer-form")) { clearTimeout(waiting); dirty = false; }
 });
 
 // --- Done, with an answer that was not sent --------------------------------------------------------------------------
@@ -324,7 +324,7 @@ function answer(event, button) {
   event.stopPropagation();
   const wanted = button.dataset.answer;
   if (form().elements.mode.value === wanted) return text().focus();
-  window.htmx.trigger(form().querySelector(`button[name="to_mode"][value="${wanted}"]`), "click");
+  window.htmx.ajax("POST", button.formAction, { source: form(), target: "#composer", swap: "outerHTML", values: { to_mode: wanted } });
 }
 
 document.addEventListener("click", (event) => {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -270,3 +271,33 @@ def test_a_mail_taken_back_while_another_is_begun_leaves_both(at_work: Page, tow
     at_work.get_by_role("button", name="Byt till den").click()
     expect(at_work.get_by_role("textbox", name="Meddelande")).to_have_value("Det första.")
     expect(at_work.locator(".composer-other")).to_contain_text("Det andra.")
+
+
+def test_answering_all_from_a_comment_and_what_is_said_of_recipients(at_work: Page, town: Town) -> None:
+    with scope.organization(town.organization):
+        Message.objects.update(cc=[{"name": "Eva", "address": "eva@example.org"}])
+    at_work.reload()
+    at_work.get_by_role("textbox", name="Meddelande").click()
+    to = at_work.get_by_role("textbox", name="Till", exact=True)
+    expect(at_work.get_by_role("textbox", name="Kopia", exact=True)).to_have_value("Eva <eva@example.org>")
+    at_work.get_by_role("button", name="Intern kommentar").click()
+    expect(at_work.locator("#composer")).to_have_class(re.compile("is-note"))
+    at_work.locator(".message-answers").get_by_role("button", name="Bara avsändaren").click()
+    expect(to).to_have_value("Barry Berg <barry@example.org>")
+    expect(at_work.get_by_role("button", name="Skicka till Barry", exact=True)).to_be_visible()
+    to.fill(f"Barry Berg <barry@example.org>, ny@example.org, {town.admin.email}")
+    field = at_work.get_by_role("textbox", name="Meddelande")
+    field.fill("Kan du ta den här?")
+    expect(at_work.get_by_text("Ny i tråden: ny@example.org")).to_be_visible()
+    expect(at_work.locator("#composer-saved")).to_contain_text("Sparat")
+    at_work.get_by_role("button", name="Gör till intern kommentar").click()
+    expect(at_work.get_by_role("textbox", name="Intern kommentar")).to_have_value("Kan du ta den här?")
+    assert drafts(town) == ["Kan du ta den här?"]
+
+
+def test_a_press_on_send_right_after_the_recipients_is_not_lost(at_work: Page, town: Town) -> None:
+    at_work.get_by_role("textbox", name="Meddelande").fill(TEXT)
+    at_work.get_by_role("textbox", name="Till", exact=True).fill("ny@example.org")
+    press_slowly(at_work, "Skicka till ny@example.org", 0.8)
+    expect(at_work.get_by_text("Mailet skickas om")).to_be_visible()
+    assert len(sent(town)) == 1

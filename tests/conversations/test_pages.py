@@ -312,7 +312,18 @@ def test_nothing_of_another_organization_is_listed_counted_or_found(agent: Clien
 
 
 READING = ["dashboard", "rail", "search", "live"]
-ON_A_CONVERSATION = ["conversation", "messages", "assign", "status", "compose", "draft", "draft_files", "reply", "note"]
+ON_A_CONVERSATION = [
+    "conversation",
+    "messages",
+    "assign",
+    "status",
+    "compose",
+    "draft",
+    "draft_files",
+    "draft_people",
+    "reply",
+    "note",
+]
 
 
 @pytest.mark.parametrize("name", READING)

@@ -84,6 +84,7 @@ MEMBERS = {
     "conversations:compose",
     "conversations:draft",
     "conversations:draft_files",
+    "conversations:draft_people",
     "conversations:reply",
     "conversations:note",
     "conversations:undo",

@@ -1,4 +1,7 @@
-"""Mails made to stop a reader, sent to the running product: each becomes a message, and other mail goes on meanwhile."""
+"""Mails made to stop a reader, sent to the running product: each becomes a message, and other mail goes on meanwhile.
+
+So does the proving of authors: some are made to stop that, and all of the people's mails behind them are signed.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,17 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+import dkim
 import pytest
+from dnslib.server import DNSServer
 
 from forwarding.smtpd.limits import Limits
 from kundomail.demo import loading
-from tests.forwarding.reading.test_hostile import BOMBS
+from tests.forwarding.dns_zone import serving
+from tests.forwarding.hostile_reports import HOSTILE_REPORTS
+from tests.forwarding.hostile_signed import HOSTILE_SIGNED, KEY_NAME
+from tests.forwarding.reading.test_hostile import BOMBS as UNREADABLE
+from tests.forwarding.test_signature_checks import PRIVATE, RECORD
 from tests.support.mails import mail
 from tests.support.product import Product, product
 
@@ -27,10 +36,16 @@ MOVED_OCTETS_PER_SECOND = 5_000_000
 GIVE_UP_SECONDS = 60.0
 PAGE_SECONDS = 10.0
 SERVICE_ADDRESS = "jobb.lillestad.se@mail.kundo.se"
+BOMBS = UNREADABLE | HOSTILE_REPORTS | HOSTILE_SIGNED
+PERSONS_KEY = "s._domainkey.ordinary.example"
 SENT = {f"bomb{number}": name for number, name in enumerate(BOMBS)}
 BEGIN_WITH_JUNK = {"a million line breaks", "200,000 mbox lines"}
-STATES = "SELECT mail_from, state FROM forwarding_delivery WHERE mail_from LIKE 'bomb%'"
+STATES = "SELECT mail_from, state, verify_at IS NULL FROM forwarding_delivery WHERE mail_from LIKE 'bomb%'"
 OUTCOMES = "SELECT mail_from, state, message_id FROM forwarding_delivery WHERE mail_from LIKE '%@bombs.example'"
+AUTHENTICITY = """
+    SELECT d.mail_from, m.authenticity FROM forwarding_delivery d JOIN conversations_message m ON m.id = d.message_id
+    WHERE d.mail_from LIKE 'bomb%'
+"""
 MESSAGES = """
     SELECT d.mail_from, c.number FROM forwarding_delivery d JOIN conversations_message m ON m.id = d.message_id
     JOIN conversations_conversation c ON c.id = m.conversation_id WHERE d.mail_from LIKE '%@bombs.example'
@@ -39,36 +54,43 @@ MESSAGES = """
 
 @dataclass
 class Bombardment:
-    """What was sent to a running product, by envelope sender, and how long each took from its 250 to its inbox."""
+    """What was sent to a running product, by envelope sender, and how long each took from its 250 to its inbox.
+
+    `proved`: until its author was looked at.
+    """
 
     running: Product
     filing_pid: int | None = None
     seconds: dict[str, float] = field(default_factory=dict)
+    proved: dict[str, float] = field(default_factory=dict)
 
     def send(self, sender: str, raw: bytes) -> None:
         """One bomb, and a person's mail right behind it; both are waited for."""
         neighbour = sender.replace("bombs.example", "ordinary.example")
         accepted = {sender: self._send(sender, raw), neighbour: self._send(neighbour, _question(neighbour))}
         deadline = time.monotonic() + GIVE_UP_SECONDS
-        while accepted and time.monotonic() < deadline:
+        while accepted.keys() - self.proved.keys() and time.monotonic() < deadline:
             time.sleep(0.1)
-            for one, state in self.running.rows(STATES):
+            for one, state, looked_at in self.running.rows(STATES):
                 if one in accepted and state != "accepted":
-                    self.seconds[one] = time.monotonic() - accepted.pop(one)
-        self.seconds |= dict.fromkeys(accepted, float("inf"))
+                    self.seconds.setdefault(one, time.monotonic() - accepted[one])
+                    if looked_at:
+                        self.proved.setdefault(one, time.monotonic() - accepted[one])
 
     def _send(self, sender: str, raw: bytes) -> float:
         with smtplib.SMTP("127.0.0.1", self.running.smtp_port, timeout=60) as client:
             client.sendmail(sender, [SERVICE_ADDRESS], raw)
         return time.monotonic()
 
-    def of(self, domain: str) -> dict[str, float]:
-        """Seconds by the name of the bomb: of the bomb itself, or of its neighbour at "ordinary.example"."""
-        return {SENT[one.partition("@")[0]]: took for one, took in self.seconds.items() if one.endswith(domain)}
+
+def of(domain: str, seconds: dict[str, float]) -> dict[str, float]:
+    """Seconds by the name of the bomb: of the bomb itself, or of its neighbour at "ordinary.example"."""
+    return {SENT[one.partition("@")[0]]: took for one, took in seconds.items() if one.endswith(domain)}
 
 
 def _question(sender: str) -> bytes:
-    return mail(f"Fråga från {sender}", "Hej, jag undrar om jobbet på badet är ledigt.\n", sender=sender)
+    raw = mail(f"Fråga från {sender}", "Hej, jag undrar om jobbet på badet är ledigt.\n", sender=sender)
+    return bytes(dkim.sign(raw, b"s", b"ordinary.example", PRIVATE, include_headers=[b"from", b"subject"])) + raw
 
 
 def _told_apart(name: str) -> bytes:
@@ -81,12 +103,18 @@ def _told_apart(name: str) -> bytes:
 @pytest.fixture(scope="module")
 def bombardment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bombardment]:
     """All bombs one after the other, each with an ordinary mail behind it in the queue."""
-    with product(tmp_path_factory.mktemp("product")) as running:
+    with serving() as names, product(tmp_path_factory.mktemp("product"), **asking(names)) as running:
+        names.server.resolver.texts = {KEY_NAME: [RECORD], PERSONS_KEY: [RECORD]}
         running.manage("demo_data")
         done = Bombardment(running, running.pid("filing"))
         for sender, name in SENT.items():
             done.send(f"{sender}@bombs.example", _told_apart(name))
         yield done
+
+
+def asking(names: DNSServer) -> dict[str, str]:
+    """The environment in which the product asks these names."""
+    return {"DNS_RESOLVERS": f"127.0.0.1:{names.server.server_address[1]}"}
 
 
 def test_no_bomb_is_over_the_size_limit() -> None:
@@ -95,7 +123,7 @@ def test_no_bomb_is_over_the_size_limit() -> None:
 
 
 def test_each_bomb_is_filed_in_thirty_seconds(bombardment: Bombardment) -> None:
-    seconds = bombardment.of("@bombs.example")
+    seconds = of("@bombs.example", bombardment.seconds)
     print("slowest:", sorted(((round(took, 1), name) for name, took in seconds.items()), reverse=True)[:8])
     assert seconds.keys() == BOMBS.keys()
     assert {name: took for name, took in seconds.items() if took > BOMB_SECONDS} == {}
@@ -104,11 +132,27 @@ def test_each_bomb_is_filed_in_thirty_seconds(bombardment: Bombardment) -> None:
 def test_the_mail_behind_a_bomb_is_filed_in_five_seconds_and_what_moving_the_bomb_takes(
     bombardment: Bombardment,
 ) -> None:
-    seconds = bombardment.of("@ordinary.example")
+    seconds = of("@ordinary.example", bombardment.seconds)
     print("slowest:", sorted(((round(took, 1), name) for name, took in seconds.items()), reverse=True)[:8])
     assert seconds.keys() == BOMBS.keys()
     allowed = {name: ORDINARY_SECONDS + len(raw) / MOVED_OCTETS_PER_SECOND for name, raw in BOMBS.items()}
     assert {name: took for name, took in seconds.items() if took > allowed[name]} == {}
+
+
+def test_the_author_of_each_bomb_and_of_the_mail_behind_it_is_looked_at_in_thirty_seconds(
+    bombardment: Bombardment,
+) -> None:
+    for domain in ("@bombs.example", "@ordinary.example"):
+        seconds = of(domain, bombardment.proved)
+        print("slowest:", sorted(((round(took, 1), name) for name, took in seconds.items()), reverse=True)[:8])
+        assert seconds.keys() == BOMBS.keys()
+        assert {name: took for name, took in seconds.items() if took > BOMB_SECONDS} == {}
+
+
+def test_no_bomb_proves_its_author_and_each_person_behind_one_does(bombardment: Bombardment) -> None:
+    levels = bombardment.running.rows(AUTHENTICITY)
+    assert {level for sender, level in levels if sender.endswith("@bombs.example")} == {"unverified"}
+    assert {level for sender, level in levels if sender.endswith("@ordinary.example")} == {"verified"}
 
 
 def test_the_filing_worker_lives_through_all_of_them(bombardment: Bombardment) -> None:

@@ -38,7 +38,7 @@ class ChildLimits:
 
     cpu_seconds: int = 5
     wall_seconds: float = 30.0
-    memory_octets: int = 1024 * 1024 * 1024
+    memory_octets: int = 512 * 1024 * 1024
     mails_per_child: int = 5_000
 
 

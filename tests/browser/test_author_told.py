@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from conversations import composer, live
@@ -75,3 +76,16 @@ def test_the_notice_comes_while_the_page_is_open_and_goes_when_it_is_followed(
     expect(page.locator(".untold-link")).to_have_count(0)
     page.goto(f"{served}/{town.organization.slug}/")
     expect(page.locator(".untold-link")).to_have_count(0)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_wrong(page: Page, served: str, town: Town, settings: Any, scheme: Any) -> None:
+    for number in range(settings.UNTOLD_FAILURES_SHOWN + 1):
+        bounce(town, answered(town, f"Fråga {number}"))
+    be_patient(page)
+    page.emulate_media(color_scheme=scheme)
+    log_in(page, served, town.agent)
+    page.goto(f"{served}/{town.organization.slug}/")
+    expect(page.locator(".untold-more")).to_be_visible()
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import re
+import signal
 import smtplib
 import threading
 import time
+import urllib.parse
+import urllib.request
+import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from email.message import EmailMessage
+from pathlib import Path
 
 import pytest
 import redis
 
+from kundomail.demo import loading
 from tests.support.product import Product, product, wait_until
 
 pytestmark = pytest.mark.slow
@@ -86,3 +95,71 @@ def test_mail_goes_on_while_the_broker_is_gone(running: Product) -> None:
     running.kill("valkey")
     deliver(running, "utan-redis.1@example.org")
     wait_until(lambda: filed(running, "utan-redis") == ["utan-redis.1@example.org"], 30, "the mail")
+
+
+CONVERSATION = """
+    SELECT o.slug, c.number, c.version FROM conversations_message m
+    JOIN conversations_conversation c ON c.id = m.conversation_id JOIN organizations_organization o ON o.id = c.organization_id
+    WHERE m.message_id = '{}'
+"""
+FIELD = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
+
+
+class Agent:
+    """An agent's browser, as far as answering needs one."""
+
+    def __init__(self, running: Product) -> None:
+        self._url = running.url
+        self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+        self.post("/accounts/login/", "/accounts/login/", login=loading.AGENT, password=loading.PASSWORD)
+
+    def post(self, page: str, target: str, **fields: str) -> str:
+        """Open a page and send a form of it; gives the page that comes then."""
+        with self._opener.open(self._url + page, timeout=20) as answer:
+            token = FIELD.search(answer.read().decode())
+        assert token
+        form = urllib.parse.urlencode({"csrfmiddlewaretoken": token[1], **fields}).encode()
+        request = urllib.request.Request(self._url + target, form, {"Referer": self._url + page})
+        with self._opener.open(request, timeout=20) as answer:
+            return str(answer.read().decode())
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP], ids=["gone", "hanging"])
+def test_an_answer_leaves_while_the_broker_is(how: signal.Signals, running: Product) -> None:
+    """Security 7, 22: no send path waits on Redis, and a FLUSHALL loses nothing."""
+    question, words = f"fraga.{how.name}@example.org", f"Svar utan Redis {how.name}"
+    deliver(running, question)
+    wait_until(lambda: filed(running, question) == [question], 30, "the mail")
+    agent = Agent(running)
+    [(slug, number, version)] = running.rows(CONVERSATION.format(question))
+    conversation = f"/{slug}/conversations/{number}/"
+    redis.Redis.from_url(running.environment["REDIS_URL"]).flushall()
+    broker = running.pid("valkey")
+    assert broker
+    os.kill(broker, how)
+    try:
+        agent.post(
+            conversation,
+            f"{conversation}reply/",
+            mode="reply",
+            to="barry@example.org",
+            text=words,
+            submission_key=str(uuid.uuid4()),
+            version=str(version),
+            then="keep",
+        )
+        sink = Path(running.environment["DEMO_SINK_DIRECTORY"])
+        wait_until(lambda: copies(sink, words) == 1, 30, "the answer at the relay")
+        if how is signal.SIGSTOP:
+            assert running.pid("valkey") == broker  # nobody has helped it meanwhile
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(broker, signal.SIGCONT)
+    state = "SELECT r.state FROM whitelabel_outboundrecipient r WHERE r.mail_id = (SELECT max(id) FROM whitelabel_outboundmail)"
+    wait_until(lambda: running.rows(state) == [("sent",)], 30, "the answer to be shown as sent")
+    assert copies(sink, words) == 1
+
+
+def copies(sink: Path, words: str) -> int:
+    """How many mails the relay has that hold these words."""
+    return sum(words.encode() in path.read_bytes() for path in sink.glob("*.eml"))

@@ -247,10 +247,15 @@ def _report(rounds: list[Round]) -> None:
         print(f"{name:<12}{1 / median(lambda each: getattr(each, name)):>8.0f} mails/s")  # noqa: B023  (used at once)
     print("ratios to plain smtplib, medians of the rounds:")
     print(f"delivered                 {median(lambda r: r.plain / r.delivered):.2f}")
-    ratio = median(lambda r: r.plain / (r.signed + r.delivered))
-    print(f"signed, then delivered    {ratio:.2f} (aim {AIM}: {'reached' if ratio >= AIM else 'missed'})")
     print(f"signed while delivered    {median(lambda r: r.plain / r.both):.2f}")
-    print(f"enqueued, then delivered  {median(lambda r: r.plain / (r.enqueued + r.delivered)):.2f}")
+    judged = median(lambda r: r.plain / (r.signed + r.delivered))
+    whole = median(lambda r: r.plain / (r.enqueued + r.delivered))
+    print(f"signed, then delivered    {judged:.2f} (aim {AIM}: {_verdict(judged)}; this is what is judged)")
+    print(f"enqueued, then delivered  {whole:.2f} (aim {AIM}: {_verdict(whole)}; the whole way, with the web's commit)")
+
+
+def _verdict(ratio: float) -> str:
+    return "reached" if ratio >= AIM else "missed"
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from conversations import live, timeline
 from conversations.explaining import DETACHING
 from conversations.filing_lock import lock_filing
 from conversations.models import Attachment, Contact, Conversation, Draft, Message
-from conversations.quiet import QUIET_CLASSES, folder_of
+from conversations.quiet import QUIET_CLASSES, REPORT_CLASSES, folder_of
 from conversations.subjects import normal_subject
 from inboxes.models import Inbox
 from organizations.models import Event, User, record
@@ -132,12 +132,12 @@ def _opened(source: Conversation, message: Message) -> Conversation:
 
 
 def _contact(source: Conversation, message: Message) -> Contact | None:
-    """The person who wrote the mail. Our own addresses are nobody."""
+    """The person who wrote the mail. Our own addresses are nobody, and so are mail systems."""
     address = message.from_address
     if source.contact and source.contact.address == address:
         return source.contact
     own = Inbox.objects.filter(address=address).exists() or address.endswith(f"@{settings.MAIL_DOMAIN}")
-    if own or not address:
+    if own or not address or message.mail_class in REPORT_CLASSES:
         return None
     contact, _made = Contact.objects.get_or_create(address=address, defaults={"name": message.from_name})
     return contact
@@ -152,6 +152,9 @@ def _settle(conversation: Conversation) -> None:
     conversation.unanswered_since = first.received_at if first else None
     if first is None:
         conversation.status = Status.ANSWERED if answer else Status.DONE
+        left = mails.filter(kind=Kind.INBOUND).first()
+        if left and not answer:
+            conversation.folder = conversation.folder or folder_of(left.mail_class)
 
 
 def _recount(conversation: Conversation) -> None:
@@ -178,9 +181,11 @@ def _restore_state(source: Conversation, opened: Conversation, data: dict[str, A
     untouched = _remembered(source) == {"folder": "", **data["after"]} and opened.message_count == 1
     if untouched:
         timeline.restore_state(source, data["before"])
-    elif opened.status == Status.UNANSWERED and opened.unanswered_since:
+        return
+    if source.folder != Folder.SPAM:
+        source.folder = source.folder and opened.folder  # kept apart only if both are
+    if opened.status == Status.UNANSWERED and opened.unanswered_since:
         source.status, source.waiting_until = Status.UNANSWERED, None
-        source.folder = source.folder if source.folder == Folder.SPAM else ""
         source.unanswered_since = min(source.unanswered_since or opened.unanswered_since, opened.unanswered_since)
 
 

@@ -17,6 +17,8 @@ _FOLDERS = {
     "arf": Folder.BOUNCES,
 }
 QUIET_CLASSES = frozenset(_FOLDERS)
+REPORT_CLASSES = QUIET_CLASSES - {"auto_reply"}
+"""Mail systems that report on mail: nobody to get to know."""
 
 
 def folder_of(mail_class: str) -> str:

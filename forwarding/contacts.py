@@ -7,13 +7,10 @@ from collections.abc import Iterable
 from django.conf import settings
 
 from conversations.models import Contact
-from forwarding.classifying import MailClass
+from conversations.quiet import REPORT_CLASSES
 from forwarding.incoming import Incoming
 from forwarding.reading import Address
 from inboxes.models import Inbox
-
-MACHINES = frozenset({MailClass.DSN, MailClass.MDN, MailClass.ARF})
-"""Mail systems that report on mail: nobody to get to know."""
 
 
 def own_addresses() -> frozenset[str]:
@@ -23,7 +20,7 @@ def own_addresses() -> frozenset[str]:
 
 def person_of(letter: Incoming, own: frozenset[str]) -> Address | None:
     """Who wrote a mail. Our own addresses are nobody: a form that sends in an inbox's name tells the person in Reply-To."""
-    if letter.mail_class in MACHINES:
+    if letter.mail_class in REPORT_CLASSES:
         return None
     named = (letter.author, *letter.mail.reply_to)
     return next((person for person in named if person.address and not _is_own(person.address, own)), None)

@@ -354,3 +354,56 @@ def test_a_mail_alone_in_its_conversation_has_no_button_and_is_refused_in_words(
 
 def tomorrow() -> datetime:
     return timezone.now() + timedelta(days=1)
+
+
+# --- what is kept apart ----------------------------------------------------------------------------------------------
+
+
+def without_a_person(place: Town, mail_class: str, conversation: Conversation | None = None) -> Message:
+    """A received mail that no person wrote, in a conversation or beginning one."""
+    opened = conversation or timeline.new_conversation(
+        place.inbox, subject="Autosvar", normal_subject="", contact=None, sender_label="", at=timezone.now()
+    )
+    message = Message(
+        kind="inbound", mail_class=mail_class, from_address="mailer-daemon@example.net", text="Jag är borta.",
+        message_id=f"{mail_class}@example.net", received_at=timezone.now(),
+    )  # fmt: skip
+    return timeline.receive(opened, message, from_person=False)
+
+
+@pytest.mark.usefixtures("opened")
+@pytest.mark.parametrize(("mail_class", "folder"), [("auto_reply", "autoreplies"), ("dsn", "bounces")])
+def test_mail_that_no_person_wrote_is_kept_apart_when_detached(place: Town, mail_class: str, folder: str) -> None:
+    first = received(place.inbox)
+    quiet = without_a_person(place, mail_class, first.conversation)
+    new = detaching.detach(quiet, actor=place.agent)
+    assert (new.folder, new.status, fresh(first.conversation).folder) == (folder, "done", "")
+    detaching.undo(new, actor=place.agent)
+    assert (fresh(first.conversation).folder, fresh(first.conversation).status) == ("", "unanswered")
+
+
+@pytest.mark.usefixtures("opened")
+def test_a_detached_report_is_nobodys(place: Town) -> None:
+    report = without_a_person(place, "dsn", received(place.inbox).conversation)
+    assert detaching.detach(report, actor=place.agent).contact is None
+
+
+@pytest.mark.usefixtures("opened")
+def test_an_automatic_reply_that_is_left_alone_is_kept_apart_until_the_undoing(place: Town) -> None:
+    quiet = without_a_person(place, "auto_reply")
+    asking = received(place.inbox, conversation=quiet.conversation)
+    new = detaching.detach(asking, actor=place.agent)
+    assert (new.folder, fresh(quiet.conversation).folder) == ("", "autoreplies")
+    answer(new, place)
+    detaching.undo(new, actor=place.agent)
+    assert fresh(quiet.conversation).folder == ""
+
+
+@pytest.mark.usefixtures("opened")
+def test_what_is_taken_out_of_spam_is_work_and_the_rest_stays_spam(place: Town) -> None:
+    first, second = two_mails(place)
+    timeline.mark_spam(first.conversation, actor=place.agent)
+    new = detaching.detach(second, actor=place.agent)
+    assert (new.folder, new.status, fresh(first.conversation).folder) == ("", "unanswered", "spam")
+    detaching.undo(new, actor=place.agent)
+    assert fresh(first.conversation).folder == "spam"

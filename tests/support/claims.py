@@ -12,10 +12,11 @@ from django.utils import timezone
 from organizations import scope
 from tests.support.builders import Town
 from tests.support.dns import NameServer, World, Zone, publish
-from whitelabel import checking, claims
+from whitelabel import activation, checking, claims
 from whitelabel.models import DkimKey, SenderAddress, SenderDomain
 
 DOMAIN = "lillestad.test"
+ADDRESS = f"jobb@{DOMAIN}"
 
 
 @dataclass
@@ -34,7 +35,7 @@ class Domain:
         with scope.organization(self.town.organization):
             return SenderDomain.objects.get(pk=self.claim_id)
 
-    def sender(self, address: str = f"jobb@{DOMAIN}") -> SenderAddress | None:
+    def sender(self, address: str = ADDRESS) -> SenderAddress | None:
         """The sender address as it is stored now."""
         with scope.organization(self.town.organization):
             return SenderAddress.objects.filter(address=address).first()
@@ -110,3 +111,19 @@ def domain_of(town: Town, world: World, nameservers: tuple[str, str] = (f"ns1.{D
 def other_key(claim: SenderDomain) -> str:
     """A public key that is not the claim's first: its second."""
     return DkimKey.objects.get(sender_domain=claim, selector="k2").public_key
+
+
+def ask(domain: Domain, address: str = ADDRESS) -> SenderAddress:
+    """Press the button: the next check decides."""
+    with scope.organization(domain.town.organization):
+        claim = SenderDomain.objects.get(pk=domain.claim_id)
+        return activation.request(claim, address, actor=domain.town.admin, record_version=claim.record_version)
+
+
+def activated(domain: Domain) -> Domain:
+    """The domain with its records published and its address in use."""
+    domain.publish()
+    domain.agree()
+    ask(domain)
+    domain.check()
+    return domain

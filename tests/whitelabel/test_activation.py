@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,40 +11,24 @@ from django.urls import reverse
 
 from organizations import scope
 from organizations.models import Event
-from tests.support.builders import town
-from tests.support.claims import DOMAIN, Domain, domain_of, use_world
+from tests.support.claims import ADDRESS, Domain, ask
 from tests.support.dns import World, Zone, free_port
 from tests.support.outgoing import publishing
 from whitelabel import activation, delivery, spf_probe
 from whitelabel.demo_sink import Sink
-from whitelabel.models import OutboundMail, SenderAddress, SenderDomain
+from whitelabel.models import OutboundMail, SenderAddress
 from whitelabel.relay import Relay
 from whitelabel.relay_session import RelayAddress
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-ADDRESS = f"jobb@{DOMAIN}"
 EGRESS = "192.0.2.10"
 STRICT = "v=DMARC1; p=reject; adkim=s; aspf=s"
 
 
-@pytest.fixture
-def world(settings: Any) -> Iterator[World]:
-    with World() as opened:
-        use_world(settings, opened)
-        settings.RELAY_EGRESS_IPS = [EGRESS]
-        yield opened
-
-
-@pytest.fixture
-def domain(world: World) -> Domain:
-    return domain_of(town("Lillestad", ADDRESS), world)
-
-
-def ask(domain: Domain) -> None:
-    with scope.organization(domain.town.organization):
-        claim = SenderDomain.objects.get(pk=domain.claim_id)
-        activation.request(claim, ADDRESS, actor=domain.town.admin, record_version=claim.record_version)
+@pytest.fixture(autouse=True)
+def egress(settings: Any) -> None:
+    settings.RELAY_EGRESS_IPS = [EGRESS]
 
 
 def decided(domain: Domain) -> SenderAddress:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -16,37 +15,14 @@ from django.utils import timezone
 from organizations import scope
 from organizations.models import User
 from tests.support.builders import town
-from tests.support.claims import DOMAIN, Domain, domain_of, other_key, use_world
-from tests.support.dns import World
+from tests.support.claims import ADDRESS, DOMAIN, Domain, activated, ask, other_key
 from whitelabel import activation, checking, claims, identity, schedule
 from whitelabel.models import DkimKey, SenderAddress, SenderDomain
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 State = SenderDomain.State
-ADDRESS = f"jobb@{DOMAIN}"
 SERVICE_ADDRESS = "jobb.lillestad.test@mail.kundo.se"
-
-
-@pytest.fixture
-def domain(settings: Any) -> Iterator[Domain]:
-    with World() as world:
-        use_world(settings, world)
-        yield domain_of(town("Lillestad", ADDRESS), world)
-
-
-def ask(domain: Domain, address: str = ADDRESS) -> SenderAddress:
-    with scope.organization(domain.town.organization):
-        claim = SenderDomain.objects.get(pk=domain.claim_id)
-        return activation.request(claim, address, actor=domain.town.admin, record_version=claim.record_version)
-
-
-def activated(domain: Domain) -> Domain:
-    domain.publish()
-    domain.agree()
-    ask(domain)
-    domain.check()
-    return domain
 
 
 def sends_as(domain: Domain, own_address: str = ADDRESS) -> str:

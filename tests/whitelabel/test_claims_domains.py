@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.core import mail
@@ -17,8 +15,8 @@ from django.utils import timezone, translation
 
 from organizations import scope
 from tests.support.builders import town
-from tests.support.claims import DOMAIN, Domain, domain_of, use_world
-from tests.support.dns import World, Zone, publish
+from tests.support.claims import ADDRESS, DOMAIN, Domain, activated, ask
+from tests.support.dns import Zone, publish
 from tests.support.together import at_once, waiting
 from whitelabel import activation, approvals, checking, claims, domain_rules, identity, presenting
 from whitelabel.models import DomainApproval, SenderAddress, SenderDomain
@@ -26,33 +24,6 @@ from whitelabel.models import DomainApproval, SenderAddress, SenderDomain
 pytestmark = pytest.mark.django_db(transaction=True)
 
 State = SenderDomain.State
-ADDRESS = f"jobb@{DOMAIN}"
-
-
-@pytest.fixture
-def world(settings: Any) -> Iterator[World]:
-    with World() as opened:
-        use_world(settings, opened)
-        yield opened
-
-
-@pytest.fixture
-def domain(world: World) -> Domain:
-    return domain_of(town("Lillestad", ADDRESS), world)
-
-
-def ask(domain: Domain, address: str = ADDRESS) -> None:
-    with scope.organization(domain.town.organization):
-        claim = SenderDomain.objects.get(pk=domain.claim_id)
-        activation.request(claim, address, actor=domain.town.admin, record_version=claim.record_version)
-
-
-def activated(domain: Domain) -> Domain:
-    domain.publish()
-    domain.agree()
-    ask(domain)
-    domain.check()
-    return domain
 
 
 # --- which domains ---------------------------------------------------------------------------------------------------

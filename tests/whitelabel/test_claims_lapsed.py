@@ -2,51 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-
 import pytest
 from django.test import Client
 from django.urls import reverse
 
 from inboxes.creating import create_inbox
 from organizations import scope
-from tests.support.builders import Town, town
-from tests.support.claims import DOMAIN, Domain, domain_of, use_world
+from tests.support.builders import Town
+from tests.support.claims import ADDRESS, DOMAIN, Domain, activated, ask
 from tests.support.dns import NameServer, World, Zone
-from whitelabel import activation, checking, claims, identity
+from whitelabel import checking, claims, identity
 from whitelabel.models import DkimKey, SenderAddress, SenderDomain
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 State = SenderDomain.State
-ADDRESS = f"jobb@{DOMAIN}"
-
-
-@pytest.fixture
-def world(settings: Any) -> Iterator[World]:
-    with World() as opened:
-        use_world(settings, opened)
-        yield opened
-
-
-@pytest.fixture
-def domain(world: World) -> Domain:
-    return domain_of(town("Lillestad", ADDRESS), world)
-
-
-def ask(domain: Domain, address: str = ADDRESS) -> None:
-    with scope.organization(domain.town.organization):
-        claim = SenderDomain.objects.get(pk=domain.claim_id)
-        activation.request(claim, address, actor=domain.town.admin, record_version=claim.record_version)
-
-
-def activated(domain: Domain) -> Domain:
-    domain.publish()
-    domain.agree()
-    ask(domain)
-    domain.check()
-    return domain
 
 
 def registry(world: World) -> NameServer:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -14,33 +13,13 @@ from django.utils import timezone, translation
 
 from organizations import scope
 from tests.support.builders import town
-from tests.support.claims import DOMAIN, Domain, domain_of, use_world
-from tests.support.dns import World
+from tests.support.claims import ADDRESS, DOMAIN, Domain, ask, domain_of
 from whitelabel import activation, checking, claims, links, presenting, schedule
 from whitelabel.models import DkimKey, SenderDomain
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 State = SenderDomain.State
-ADDRESS = f"jobb@{DOMAIN}"
-
-
-@pytest.fixture
-def world(settings: Any) -> Iterator[World]:
-    with World() as opened:
-        use_world(settings, opened)
-        yield opened
-
-
-@pytest.fixture
-def domain(world: World) -> Domain:
-    return domain_of(town("Lillestad", ADDRESS), world)
-
-
-def ask(domain: Domain) -> None:
-    with scope.organization(domain.town.organization):
-        claim = SenderDomain.objects.get(pk=domain.claim_id)
-        activation.request(claim, ADDRESS, actor=domain.town.admin, record_version=claim.record_version)
 
 
 def refusal_of(domain: Domain) -> str:

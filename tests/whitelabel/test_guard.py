@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,9 +13,7 @@ from django.utils import timezone
 
 from organizations import scope
 from organizations.models import User
-from tests.support.builders import town
-from tests.support.claims import DOMAIN, Domain, domain_of, use_world
-from tests.support.dns import World
+from tests.support.claims import ADDRESS, DOMAIN, Domain, activated
 from whitelabel import activation, identity
 from whitelabel.models import SenderDomain
 from whitelabel.survey.settings import SurveySettings
@@ -25,26 +22,17 @@ from whitelabel.survey.surveying import process_memory
 pytestmark = pytest.mark.django_db(transaction=True)
 
 State = SenderDomain.State
-ADDRESS = f"jobb@{DOMAIN}"
 SERVICE_ADDRESS = "jobb.lillestad.test@mail.kundo.se"
 APEX_MX = f"@ MX 10 mail.{DOMAIN}."
 
 
 @pytest.fixture
-def domain(settings: Any) -> Iterator[Domain]:
+def domain(domain: Domain) -> Domain:
     """A domain in use."""
-    with World() as world:
-        use_world(settings, world)
-        made = domain_of(town("Lillestad", ADDRESS), world)
-        User.objects.filter(pk=made.town.admin.pk).update(language="en")
-        made.publish()
-        made.agree()
-        with scope.organization(made.town.organization):
-            claim = made.claim
-            activation.request(claim, ADDRESS, actor=made.town.admin, record_version=claim.record_version)
-        made.check()
-        mail.outbox.clear()
-        yield made
+    User.objects.filter(pk=domain.town.admin.pk).update(language="en")
+    activated(domain)
+    mail.outbox.clear()
+    return domain
 
 
 def identity_now(domain: Domain) -> identity.Identity:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
 
 import dkim
 import pytest
@@ -14,9 +12,7 @@ from django.urls import reverse
 from django.utils import translation
 
 from organizations import scope
-from tests.support.builders import town
-from tests.support.claims import DOMAIN, Domain, domain_of, use_world
-from tests.support.dns import World
+from tests.support.claims import ADDRESS, DOMAIN, Domain, activated, ask
 from tests.support.outgoing import letter
 from tests.support.together import at_once
 from whitelabel import activation, identity, outbox, presenting, rotation
@@ -25,28 +21,15 @@ from whitelabel.models import DkimKey, SenderAddress, SenderDomain
 pytestmark = pytest.mark.django_db(transaction=True)
 
 State = SenderDomain.State
-ADDRESS = f"jobb@{DOMAIN}"
 
 
 @pytest.fixture
-def domain(settings: Any) -> Iterator[Domain]:
+def domain(domain: Domain) -> Domain:
     """A domain that is in use, signed with k1."""
-    with World() as world:
-        use_world(settings, world)
-        domain = domain_of(town("Lillestad", ADDRESS), world)
-        domain.publish()
-        domain.agree()
-        ask(domain)
-        assert domain.check().state == State.ACTIVE
-        assert domain.check().rotation_due_at is not None
-        mail.outbox.clear()
-        yield domain
-
-
-def ask(domain: Domain, address: str = ADDRESS) -> SenderAddress:
-    with scope.organization(domain.town.organization):
-        claim = SenderDomain.objects.get(pk=domain.claim_id)
-        return activation.request(claim, address, actor=domain.town.admin, record_version=claim.record_version)
+    assert activated(domain).claim.state == State.ACTIVE
+    assert domain.check().rotation_due_at is not None
+    mail.outbox.clear()
+    return domain
 
 
 def start(domain: Domain) -> SenderDomain:

@@ -91,13 +91,16 @@ def undo(opened: Conversation, *, actor: User) -> Conversation:
 
 
 def take_away(message: Message, *, original: Message) -> None:
-    """Remove a received mail that is a copy of another. A conversation left empty goes into that of the original."""
+    """Remove a received mail that another stands for, such as the one it is a copy of.
+
+    A conversation left empty goes into that of the original.
+    """
     lock_filing([message.inbox_id])
     source, target = timeline.standing(message.conversation_id), timeline.standing(original.conversation_id)
     rows = Conversation.objects.select_for_update().filter(pk__in=(source, target)).order_by("pk").in_bulk()
     left, kept = rows[source], rows[target]
     message.delete()
-    if left.unanswered_since == message.received_at:
+    if left.unanswered_since == message.received_at and not left.has_failed_delivery:
         _settle(left)
     if left != kept and not Message.objects.filter(conversation=left).exists():
         _move_drafts(left, kept)

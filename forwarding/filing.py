@@ -18,7 +18,7 @@ from django.db import OperationalError, connection
 from django.db.models import Value
 from django.db.models.functions import Greatest
 
-from conversations import timeline
+from conversations import detaching, timeline
 from conversations.filing_lock import lock_filing
 from conversations.models import Contact, Conversation, Message
 from conversations.quiet import QUIET_CLASSES
@@ -127,7 +127,7 @@ def file_letters(letters: Sequence[Incoming]) -> dict[int, Outcome]:
     placed: dict[int, list[Placed]] = defaultdict(list)
     inboxes: dict[int, Inbox] = {}
     for letter in letters:
-        outcome = feedback.settle(letter) if letter.delivery.message_id is None else None
+        outcome = _settled(letter)
         # What comes to a return path and is no report (an absence notice, a person whose program answers the envelope
         # sender) belongs to the conversation of the mail it answers.
         sent = answered[letter.delivery.pk]
@@ -345,6 +345,17 @@ def _locked(letters: Sequence[Incoming]) -> list[Incoming]:
     waiting = Delivery.objects.filter(pk__in=[letter.delivery.pk for letter in letters], state=State.ACCEPTED)
     mine = set(waiting.select_for_update().order_by("pk").values_list("pk", flat=True))
     return [letter for letter in letters if letter.delivery.pk in mine]
+
+
+def _settled(letter: Incoming) -> Outcome | None:
+    """What becomes of a mail about our own mail. One that was read in part, and shown, is taken out of the inbox."""
+    outcome, shown = feedback.settle(letter), letter.delivery.message
+    if outcome is None or shown is None:
+        return outcome
+    if outcome.message is None:
+        return None
+    detaching.take_away(shown, original=outcome.message)
+    return outcome
 
 
 def _inbox(letter: Incoming, answered: Message | None) -> Inbox | None:

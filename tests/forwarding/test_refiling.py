@@ -34,6 +34,7 @@ from tests.support.mails import (
     return_path,
     states,
 )
+from whitelabel.models import OutboundRecipient
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -57,13 +58,13 @@ def gaps(place: Town) -> dict[str, int]:
 # --- read in part ----------------------------------------------------------------------------------------------------
 
 
-def read_by_its_headers(post: Pipeline, *mails: bytes) -> None:
+def read_by_its_headers(post: Pipeline, *mails: bytes, to: str = JOBB) -> None:
     """Send mails and stop the child that reads the first of them."""
     with Reader(ChildLimits(wall_seconds=1)) as reader:
         reader.read(mail())
         [child] = processes.children(os.getpid())[-1:]
         for raw in mails:
-            post.send(raw, JOBB)
+            post.send(raw, to)
         os.kill(child, signal.SIGSTOP)
         filing.file_due(reader)
 
@@ -156,6 +157,26 @@ def test_a_mail_read_anew_whose_equal_came_meanwhile_stays_beside_it(
     one, other = messages(lillestad.inbox)
     assert one.text == other.text
     assert [m.reading_stage for m in messages(lillestad.inbox)] == ["full", "full"]
+    assert gaps(lillestad) == {}
+
+
+def test_a_report_that_was_read_in_part_reaches_the_mail_it_is_about(
+    post: Pipeline, lillestad: Town, client: Client
+) -> None:
+    post.receive(mail("Fråga"), lillestad.inbox)
+    answer = answered(lillestad)
+    with scope.organization(lillestad.organization):
+        OutboundRecipient.objects.update(state="sent")
+    read_by_its_headers(post, bounce(octets_of(answer)), to=return_path(answer))
+    assert states(lillestad.inbox) == ["filed", "filed"]
+    press(client, lillestad, "reread")
+    post.file()
+    assert states(lillestad.inbox) == ["filed", "feedback"]
+    [conversation] = conversations(lillestad)
+    assert (conversation.message_count, conversation.status, conversation.has_failed_delivery) == (
+        2, "unanswered", True,
+    )  # fmt: skip
+    assert [m.subject for m in messages(lillestad.inbox)] == ["Fråga"]
     assert gaps(lillestad) == {}
 
 

@@ -166,7 +166,9 @@ def _own_domains() -> frozenset[str]:
 
 def _store(verdicts: dict[int, Verdict]) -> None:
     """Show the verdicts (by delivery) with their messages, as far as they are news."""
-    shown = Delivery.objects.filter(pk__in=verdicts, state=Delivery.State.FILED, message__isnull=False)
+    # Locked: a fuller copy may be taking the place of one just now.
+    filed = Delivery.objects.filter(pk__in=verdicts, state=Delivery.State.FILED, message__isnull=False)
+    shown = filed.select_for_update(of=("self",)).order_by("pk")
     by_verdict: dict[Verdict, list[int]] = defaultdict(list)
     for pk, message_id in shown.values_list("pk", "message_id"):
         by_verdict[verdicts[pk]].append(message_id)

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import dkim
 import pytest
+from django.db import connection
 from django.utils import timezone
 from dnslib.server import DNSServer
 
+from conversations import timeline
 from forwarding.limited_child import ChildLimits
 from forwarding.models import Delivery
 from forwarding.sender_records import keys_at
@@ -229,6 +233,46 @@ def test_the_proof_of_a_copy_that_is_no_longer_shown_is_dropped(
     assert seen(lillestad) == ("", "")
     verifier.verify_due()
     assert seen(lillestad) == ("unverified", "no_signature")
+
+
+def test_a_proof_waits_for_a_fuller_copy_that_is_just_being_stored(
+    post: Pipeline, lillestad: Town, verifier: Verifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw = mail(text="Hej, jag undrar över sommarjobbet på badet. " * 12)
+    fuller = exchange_footer(raw, lillestad.inbox.address, JOBB, "").octets
+    filing = threading.Thread(target=in_a_worker(partial(post.receive, fuller, lillestad.inbox)))
+    exchange, verdict, stored = timeline.exchange, verifier.verdict, threading.Event()
+
+    def exchanged_and_not_committed(*given: Any) -> None:
+        exchange(*given)
+        stored.set()
+        time.sleep(1.0)  # the proof is stored meanwhile, unless it waits
+
+    def meanwhile_a_fuller_copy_comes(*given: Any) -> Any:
+        found = verdict(*given)
+        filing.start()
+        assert stored.wait(30)
+        return found
+
+    post.receive(signed(raw), lillestad.inbox)
+    with monkeypatch.context() as patched:
+        patched.setattr(timeline, "exchange", exchanged_and_not_committed)
+        patched.setattr(verifier, "verdict", meanwhile_a_fuller_copy_comes)
+        verifier.verify_due()
+        filing.join()
+    assert seen(lillestad) == ("", "")
+
+
+def in_a_worker(step: Callable[[], object]) -> Callable[[], None]:
+    """The step for a thread of its own, with a database connection of its own."""
+
+    def run() -> None:
+        try:
+            step()
+        finally:
+            connection.close()
+
+    return run
 
 
 def test_nothing_is_looked_up_for_what_is_no_message(post: Pipeline, lillestad: Town, verifier: Verifier) -> None:

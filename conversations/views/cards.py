@@ -30,7 +30,7 @@ from whitelabel import delivery_reasons
 from whitelabel.models import OutboundMail, OutboundRecipient
 
 # What a frame holds besides its lines of text (templates/conversations/message_frame.html), and how high it can be.
-FRAME_EDGES_PX = 28
+FRAME_ABOVE_AND_BELOW_PX = 28
 FRAME_NOTICE_PX = 70  # pictures on the web are not shown
 FRAME_HIDDEN_PICTURE_PX, FRAME_HIDDEN_PICTURES = 40, 5  # each of these shows its description; most have none
 FRAME_PICTURE_PX = 120  # a picture of the mail itself; its size is not known
@@ -122,7 +122,7 @@ class Card:
     usual_action: str = "reply"  # what answering it usually is: reply or reply_all
     is_wider: bool = False  # reply_all reaches somebody whom reply does not
     copies: Sequence[Copy] = ()  # the same mail in other inboxes
-    is_entry: str = "message"
+    kind: str = "message"
 
     @property
     def at(self) -> datetime:
@@ -190,7 +190,7 @@ class Act:
     at: datetime
     text: str
     icon: str
-    is_entry: str = "act"
+    kind: str = "act"
 
 
 def messages_of(conversation: Conversation, *, everything: bool) -> tuple[list[Message], int]:
@@ -244,7 +244,7 @@ def frame_size(visible: str, *, blocks: int, pictures: int = 0, remote: int = 0)
     """
     lines = sum(max(1, math.ceil(len(line) / FRAME_CHARACTERS_A_LINE)) for line in visible.strip().splitlines())
     hidden = FRAME_NOTICE_PX * (remote > 0) + FRAME_HIDDEN_PICTURE_PX * min(remote, FRAME_HIDDEN_PICTURES)
-    besides = FRAME_EDGES_PX + hidden + FRAME_PICTURE_PX * pictures
+    besides = FRAME_ABOVE_AND_BELOW_PX + hidden + FRAME_PICTURE_PX * pictures
     low, high = FRAME_PX
     least = min(high, max(low, blocks * FRAME_BLOCK_PX + besides))
     return FrameSize(besides, least, min(high, max(least, math.ceil(lines * FRAME_LINE_PX) + besides)))

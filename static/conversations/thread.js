@@ -28,7 +28,7 @@ function toNewest() {
 
 /** Nobody can look into a frame to see how high its mail is. But its text stands beside it, folded: laid out at the
     frame's width it has nearly the same lines. Done once for each width; what the reader has dragged stays. */
-const FRAME_EDGES_PX = 32;
+const FRAME_SIDES_PX = 32; // left and right of the text, as in templates/conversations/message_frame.html
 const HIGHEST_PX = 1600;
 function fitFrames() {
   for (const frame of document.querySelectorAll(".message-frame")) {
@@ -36,7 +36,7 @@ function fitFrames() {
     if (!width || frame.dataset.fitted === String(width)) continue;
     frame.dataset.fitted = width;
     const { least, besides } = frame.dataset;
-    const height = Math.max(Number(least), textHeight(frame.parentElement, width - FRAME_EDGES_PX) + Number(besides));
+    const height = Math.max(Number(least), textHeight(frame.parentElement, width - FRAME_SIDES_PX) + Number(besides));
     frame.style.height = `${Math.min(Math.ceil(height), HIGHEST_PX)}px`;
   }
 }

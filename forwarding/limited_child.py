@@ -21,12 +21,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, BinaryIO, Generic, Self, TypeVar, cast
 
 Answer = TypeVar("Answer")
 _ROOT = Path(__file__).resolve().parents[1]
 _FRAME = struct.Struct(">Q")
 _START = "import sys; from forwarding.limited_child import serve; serve(int(sys.argv[1]))"
+_BUFFER_OCTETS = 64 * 1024
 _START_SECONDS = 30.0  # on the clock, for the interpreter and its modules
 _ANSWER_FACTOR = 4  # an answer may be this many times the mail, plus the margin below
 _ANSWER_MARGIN_OCTETS = 64 * 1024 * 1024
@@ -122,14 +123,13 @@ class _Process:
     def start(self, setup: bytes) -> None:
         """Wait until the child is ready: what it takes to get there is not the first mail's fault."""
         deadline = time.monotonic() + _START_SECONDS
-        self._send(setup, deadline)
+        self._send(deadline, setup)
         self._receive(deadline, 0)
 
     def ask(self, request: bytes, raw: bytes) -> bytes:
         """Send one mail and wait for the answer, at most `wall_seconds`."""
         deadline = time.monotonic() + self.wall_seconds
-        self._send(request, deadline)
-        self._send(raw, deadline)
+        self._send(deadline, request, raw)
         answer = self._receive(deadline, len(raw) * _ANSWER_FACTOR + _ANSWER_MARGIN_OCTETS)
         self.answered += 1
         return answer
@@ -144,11 +144,17 @@ class _Process:
         self.process.kill()
         self.process.wait()
 
-    def _send(self, payload: bytes, deadline: float) -> None:
+    def _send(self, deadline: float, *payloads: bytes) -> None:
+        """Each payload as a frame, in one go unless the last one is large."""
+        *small, large = payloads
+        head = b"".join(_FRAME.pack(len(payload)) + payload for payload in small) + _FRAME.pack(len(large))
         try:
             self.socket.settimeout(max(deadline - time.monotonic(), 0.001))
-            self.socket.sendall(_FRAME.pack(len(payload)))
-            self.socket.sendall(payload)
+            if len(large) <= _BUFFER_OCTETS:
+                self.socket.sendall(head + large)
+            else:
+                self.socket.sendall(head)
+                self.socket.sendall(large)
         except OSError as error:
             raise ChildStopped("the child does not take the mail") from error
 
@@ -202,7 +208,7 @@ def serve(descriptor: int) -> None:
     """The child: do jobs on mails from the socket `descriptor` until the parent closes it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     connection = socket.socket(fileno=descriptor)
-    stream = connection.makefile("rwb")
+    stream = cast(BinaryIO, connection.makefile("rwb", buffering=_BUFFER_OCTETS))
     setup = _frame(stream)
     if setup is None:
         return
@@ -215,7 +221,7 @@ def serve(descriptor: int) -> None:
         pass
 
 
-def _serve_one(stream: io.BufferedRWPair, jobs: Mapping[str, Callable[..., object]], cpu_seconds: int) -> bool:
+def _serve_one(stream: BinaryIO, jobs: Mapping[str, Callable[..., object]], cpu_seconds: int) -> bool:
     """One mail, of which nothing is kept; False when there is none to come."""
     request, raw = _frame(stream), _frame(stream)
     if request is None or raw is None:
@@ -226,13 +232,13 @@ def _serve_one(stream: io.BufferedRWPair, jobs: Mapping[str, Callable[..., objec
     return True
 
 
-def _answer(stream: io.BufferedRWPair, answer: bytes) -> None:
+def _answer(stream: BinaryIO, answer: bytes) -> None:
     stream.write(_FRAME.pack(len(answer)))
     stream.write(answer)
     stream.flush()
 
 
-def _frame(stream: io.BufferedRWPair) -> bytes | None:
+def _frame(stream: BinaryIO) -> bytes | None:
     header = stream.read(_FRAME.size)
     return stream.read(*_FRAME.unpack(header)) if len(header) == _FRAME.size else None
 

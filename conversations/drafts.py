@@ -2,6 +2,7 @@
 
 A person has one draft of a mail and one of a comment in each conversation: it stands in the composer. A mail that is taken
 back becomes that draft, or, while they are writing something else, is put aside until they take it up or throw it away.
+A composer writes to the draft that bears its submission key: what an old window saves does not overwrite another text.
 Everything here holds the conversation's row, so that a draft that is saved late waits for its mail that is being sent.
 """
 
@@ -29,6 +30,11 @@ def current(conversation: Conversation, author: User, mode: str) -> Draft | None
     return _current(conversation, author, mode).first()
 
 
+def of_composer(conversation: Conversation, author: User, written: Mapping[str, Any]) -> Draft | None:
+    """What is kept of a composer. `written` is DraftForm's cleaned data; so it is below."""
+    return _of_composer(conversation, author, written["mode"], written["submission_key"]).first()
+
+
 def put_aside(conversation: Conversation, author: User) -> list[Draft]:
     """The person's texts that wait beside the one in the composer, oldest first, with their `files`."""
     found = Draft.objects.filter(conversation=conversation, author=author, aside=True)
@@ -36,12 +42,15 @@ def put_aside(conversation: Conversation, author: User) -> list[Draft]:
 
 
 def save(conversation: Conversation, author: User, written: Mapping[str, Any]) -> Draft | None:
-    """Keep what is written; nothing written means no draft. `written` is DraftForm's cleaned data.
+    """Keep what is written; nothing written means no draft.
 
     Recipients that cannot be read yet are left as they were. The text of a mail that was sent is no draft.
     """
     conversation = timeline.locked(conversation)
     if _is_sent(conversation, written["submission_key"]):
+        return None
+    people = [written[name] for name in ("to", "cc", "bcc")]
+    if of_composer(conversation, author, written) is None and not _says(written["mode"], written["text"], people):
         return None
     draft = _store(conversation, author, written)
     return None if _dropped(draft) else draft
@@ -71,11 +80,11 @@ def add_files(
 
 
 def remove_file(conversation: Conversation, author: User, pk: int) -> None:
-    """Take a file away from the draft in the composer."""
+    """Take a file away from a draft of the person's."""
     conversation = timeline.locked(conversation)
-    draft = current(conversation, author, "reply")
+    draft = Draft.objects.filter(conversation=conversation, author=author, files=pk).first()
     if draft:
-        DraftFile.objects.filter(pk=pk, draft=draft).delete()
+        DraftFile.objects.filter(pk=pk).delete()
         _dropped(draft)
 
 
@@ -90,10 +99,10 @@ def take_up(conversation: Conversation, author: User, pk: int) -> Draft | None:
     return wanted
 
 
-def make_note(conversation: Conversation, author: User) -> None:
-    """What stands in the reply field becomes an internal comment, below one that is begun already. Files stay behind."""
+def make_note(conversation: Conversation, author: User, written: Mapping[str, Any]) -> None:
+    """What is written in the reply field, and saved, becomes an internal comment, below one that is begun already. Files stay behind."""
     conversation = timeline.locked(conversation)
-    mail = current(conversation, author, "reply")
+    mail = of_composer(conversation, author, written)
     if mail is None:
         return
     note = current(conversation, author, "note")
@@ -111,9 +120,9 @@ def throw_away(conversation: Conversation, author: User, pk: int) -> None:
     Draft.objects.filter(pk=pk, conversation=conversation, author=author, aside=True).delete()
 
 
-def finish(conversation: Conversation, author: User, mode: str) -> None:
-    """What stood in the composer was sent."""
-    _current(conversation, author, mode).delete()
+def finish(conversation: Conversation, author: User, mode: str, submission_key: UUID | None = None) -> None:
+    """What stood in the composer with that key was sent, or saved as a comment."""
+    _of_composer(conversation, author, mode, submission_key).delete()
 
 
 def undo(message: Message, actor: User) -> Draft | None:
@@ -161,8 +170,19 @@ def _draft_again(
 
 
 def _current(conversation: Conversation, author: User, mode: str) -> QuerySet[Draft]:
-    kind = Kind.NOTE if mode == "note" else Kind.OUTBOUND
-    return Draft.objects.filter(conversation=conversation, author=author, kind=kind, aside=False)
+    return Draft.objects.filter(conversation=conversation, author=author, kind=_kind(mode), aside=False)
+
+
+def _of_composer(conversation: Conversation, author: User, mode: str, key: UUID | None) -> QuerySet[Draft]:
+    """The draft that a composer writes to: the one with its key, or without any the current one."""
+    if key is None:
+        return _current(conversation, author, mode)
+    with_key = Draft.objects.filter(conversation=conversation, author=author, kind=_kind(mode), submission_key=key)
+    return with_key if with_key.exists() else _current(conversation, author, mode).filter(submission_key=None)
+
+
+def _kind(mode: str) -> str:
+    return Kind.NOTE if mode == "note" else Kind.OUTBOUND
 
 
 def _is_sent(conversation: Conversation, submission_key: UUID | None) -> bool:
@@ -187,17 +207,25 @@ def _store(conversation: Conversation, author: User, written: Mapping[str, Any])
     if mode == "forward":
         offered = composer.forwarded_files(conversation)
         fields["left_out"] = [file.pk for file in offered if file.pk not in written["forwarded"]]
-    kind = Kind.NOTE if mode == "note" else Kind.OUTBOUND
-    draft, _made = Draft.objects.update_or_create(
-        conversation=conversation, author=author, kind=kind, aside=False, defaults=fields
-    )
+    key = written["submission_key"]
+    draft = _of_composer(conversation, author, mode, key).first()
+    if draft is None:
+        _current(conversation, author, mode).update(aside=True)
+        draft = Draft(conversation=conversation, author=author, kind=_kind(mode), aside=False, left_out=[])
+    for name, value in {**fields, "submission_key": key or draft.submission_key}.items():
+        setattr(draft, name, value)
+    draft.save()
     return draft
 
 
+def _says(mode: str, text: str, people: Sequence[Any]) -> bool:
+    """Whether there is anything to keep. A forwarded mail says something without a text of ours."""
+    return bool(text.strip()) or (mode == "forward" and any(people))
+
+
 def _dropped(draft: Draft) -> bool:
-    """Delete a draft that says nothing. A forwarded mail says something without a text of ours."""
-    says = draft.text.strip() or (draft.mode == "forward" and (draft.to or draft.cc or draft.bcc))
-    if says or draft.files.exists():
+    """Delete a draft that says nothing and has no files."""
+    if _says(draft.mode, draft.text, [draft.to, draft.cc, draft.bcc]) or draft.files.exists():
         return False
     draft.delete()
     return True

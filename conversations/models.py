@@ -298,6 +298,9 @@ class Draft(TenantModel):
         models.BigIntegerField(), db_default=[], help_text="ids of a forwarded mail's files that are not to go along"
     )
     aside = models.BooleanField(db_default=False, help_text="not in the composer: another text is")
+    submission_key = models.UUIDField(
+        null=True, help_text="that of the composer it is written in; its mail will bear it"
+    )
     updated_at = models.DateTimeField(auto_now=True)
 
     objects = OrganizationManager()

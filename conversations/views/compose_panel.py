@@ -158,14 +158,16 @@ class Composer:
         given: Mapping[str, Any] = form.data
         mode = given.get("mode", "reply")
         made = cls(conversation, mode if mode in MODES else "reply", form=form, problem=problem, opened=True)
-        made._prefill(user, drafts.current(conversation, user, mode))
+        # The same key: what was refused was not sent, and its draft bears it.
+        key = form.cleaned_data.get("submission_key")
+        made.submission_key = str(key or made.submission_key)
+        made._prefill(user, drafts.of_composer(conversation, user, {"mode": made.mode, "submission_key": key}))
         made.to, made.cc, made.bcc = (given.get(name, "") for name in ("to", "cc", "bcc"))
         made.subject, made.text = given.get("subject", ""), given.get("text", "")
         made.include_history = bool(given.get("include_history"))
         left = {file.pk for file in made.forwarded} - set(form.cleaned_data.get("forwarded", ()))
         made.left_out = tuple(left)
         made.agreed = tuple(name for name in ("anyway", "despite_warnings") if given.get(name))
-        # A new key: what was refused was not sent, and a corrected mail is another one.
         version = number_in(given.get("version", ""))
         made.version = conversation.version if version is None else version
         return made
@@ -183,6 +185,7 @@ class Composer:
     def _take_over(self, draft: Draft) -> None:
         """What was written; its recipients, subject and choices too, in the mode it was written in."""
         self.text, self.saved_at = draft.text, draft.updated_at
+        self.submission_key = str(draft.submission_key or self.submission_key)
         if draft.mode != self.mode or self.is_note:
             return
         if draft.to or draft.cc or draft.bcc:

@@ -67,7 +67,7 @@ def reply(request: HttpRequest, organization_slug: str, number: int) -> HttpResp
         return _refuse(request, conversation, composer, status=409)
     except Refused as error:
         return _refuse(request, conversation, Composer.refused(conversation, user, form, str(error)))
-    drafts.finish(conversation, user, form.cleaned_data["mode"])
+    drafts.finish(conversation, user, form.cleaned_data["mode"], form.cleaned_data["submission_key"])
     return go(request, f"{url}{'&' if '?' in url else '?'}sent={conversation.number}-{sent.pk}")
 
 
@@ -152,7 +152,7 @@ def _forwarded(conversation: Conversation, data: dict[str, Any]) -> list[Attachm
 def _chosen(conversation: Conversation, user: User, data: dict[str, Any]) -> list[DraftFile]:
     """The files that the page showed, of the person's own draft here."""
     found = DraftFile.objects.filter(draft__conversation=conversation, draft__author=user, pk__in=data["kept"])
-    return list(found.select_related("blob").order_by("pk"))
+    return list(found.select_related("blob").defer("blob__content").order_by("pk"))
 
 
 def _kept(conversation: Conversation, user: User, data: dict[str, Any]) -> list[DraftFile]:

@@ -42,7 +42,7 @@ def files(request: HttpRequest, organization_slug: str, number: int) -> HttpResp
     problem = _change_files(conversation, user, form, chosen, number_in(request.POST.get("remove", "")))
     if not request.htmx:  # type: ignore[attr-defined]  # set by HtmxMiddleware
         return redirect(_url(request, number))
-    found = drafts.current(conversation, user, "reply")
+    found = drafts.of_composer(conversation, user, form.cleaned_data)
     kept = found.files.order_by("pk") if found else ()
     context = {"kept": kept, "problem": problem, "conversation": conversation}
     return render(request, "conversations/composer_files.html", context)
@@ -75,7 +75,7 @@ def compose(request: HttpRequest, organization_slug: str, number: int) -> HttpRe
     drafts.save(conversation, user, form.cleaned_data)
     mode = wanted.mode
     if wanted.makes_note:
-        drafts.make_note(conversation, user)
+        drafts.make_note(conversation, user, form.cleaned_data)
     elif wanted.other:
         drafts.take_up(conversation, user, wanted.other)
     elif wanted.waste:

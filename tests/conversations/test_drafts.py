@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import uuid
 from typing import Any
 
 import pytest
@@ -266,3 +267,51 @@ def test_a_look_at_the_comment_and_back_changes_nothing(
     page = composing(lillestad, agent, mode="note", text="", to_mode="mail")
     found = (value_of(page, "mode"), value_of(page, "to"), value_of(page, "subject"), "Hej</textarea>" in page)
     assert found == ("forward", "chef@example.org", "FYI", True)
+
+
+# --- Several windows -------------------------------------------------------------------------------------------------
+
+
+def save(client: Client, town: Town, key: str, words: str) -> None:
+    client.post(url(town, "draft", 1), {"mode": "reply", "text": words, "submission_key": key, "to": "b@example.org"})
+
+
+def texts(town: Town) -> dict[str, bool]:
+    with scope.organization(town.organization):
+        return dict(Draft.objects.values_list("text", "aside"))
+
+
+def test_an_old_window_does_not_overwrite_what_was_taken_back_in_another(
+    agent: Client, lillestad: Town, conversation: Conversation
+) -> None:
+    old = value_of(page_of(agent, lillestad), "submission_key")
+    new = value_of(take_back(agent, lillestad, send(agent, lillestad, conversation)), "submission_key")
+    save(agent, lillestad, new, "Hej Barry! Och mer.")
+    save(agent, lillestad, old, "")
+    assert texts(lillestad) == {"Hej Barry! Och mer.": False}
+    save(agent, lillestad, old, "I det gamla")
+    save(agent, lillestad, new, "Hej Barry! Och ännu mer.")
+    assert texts(lillestad) == {"Hej Barry! Och ännu mer.": True, "I det gamla": False}
+    page = page_of(agent, lillestad)
+    assert (value_of(page, "submission_key"), "I det gamla</textarea>" in page) == (old, True)
+
+
+def test_a_mail_sent_from_an_old_window_takes_only_its_own_draft_along(
+    agent: Client, lillestad: Town, conversation: Conversation
+) -> None:
+    first, second = str(uuid.uuid4()), str(uuid.uuid4())
+    save(agent, lillestad, first, "Ett")
+    save(agent, lillestad, second, "Två")
+    assert texts(lillestad) == {"Ett": True, "Två": False}
+    send(agent, lillestad, conversation, text="Ett", submission_key=first)
+    assert texts(lillestad) == {"Två": False}
+
+
+def test_a_mail_refused_and_sent_again_leaves_no_draft(
+    agent: Client, lillestad: Town, conversation: Conversation
+) -> None:
+    key = value_of(page_of(agent, lillestad), "submission_key")
+    save(agent, lillestad, key, "Hej")
+    refused = agent.post(url(lillestad, "reply", 1), form(conversation, submission_key=key, to="")).content.decode()
+    send(agent, lillestad, conversation, submission_key=value_of(refused, "submission_key"))
+    assert texts(lillestad) == {}

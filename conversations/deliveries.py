@@ -16,7 +16,7 @@ from conversations import live, timeline
 from conversations.models import Contact, Conversation, Message
 from conversations.reachability import missing
 from organizations.models import Membership, User, record
-from whitelabel.fate import FINAL_FAILURES
+from whitelabel.fate import FINAL_FAILURES, NOT_DELIVERED
 from whitelabel.models import OutboundRecipient
 from whitelabel.signals import DeliveryChange, delivery_changed
 
@@ -67,11 +67,15 @@ def vouch(conversation: Conversation, *, actor: User) -> None:
 
 @dataclass(frozen=True)
 class Failure:
-    """A mail that did not arrive, for its author: the conversation, and the addresses that did not get it."""
+    """A mail that did not arrive, for its author: the conversation, and the addresses that did not get it.
+
+    `certain`: known of some of them at least; of the others nobody can tell.
+    """
 
     number: int
     subject: str
     addresses: tuple[str, ...]
+    certain: bool
 
 
 def untold(author: User) -> tuple[list[Failure], int]:
@@ -85,12 +89,13 @@ def untold(author: User) -> tuple[list[Failure], int]:
     for message in newest.only("outbound", "conversation__number", "conversation__subject"):
         by_conversation[message.conversation_id].append(message)
     shown = list(by_conversation.values())[: settings.UNTOLD_FAILURES_SHOWN]
-    addresses = _addresses([message for messages in shown for message in messages])
+    missed = _missed([message for messages in shown for message in messages])
     failures = [
         Failure(
             messages[0].conversation.number,
             messages[0].conversation.subject,
-            tuple(dict.fromkeys(address for message in messages for address in addresses[message.outbound_id])),
+            tuple(dict.fromkeys(address for message in messages for address, _ in missed[message.outbound_id])),
+            any(state in FINAL_FAILURES for message in messages for _, state in missed[message.outbound_id]),
         )
         for messages in shown
     ]
@@ -120,10 +125,10 @@ def _never_arrives(message: Message, failed: Sequence[DeliveryChange]) -> None:
             timeline.assign(conversation, membership.user, actor=None)
 
 
-def _addresses(messages: Sequence[Message]) -> dict[int | None, list[str]]:
-    """Who did not get each sent mail, by the mail's key."""
-    found: dict[int | None, list[str]] = defaultdict(list)
+def _missed(messages: Sequence[Message]) -> dict[int | None, list[tuple[str, str]]]:
+    """Who did not get each sent mail, and the state that says so, by the mail's key."""
+    found: dict[int | None, list[tuple[str, str]]] = defaultdict(list)
     mails = [message.outbound_id for message in messages]
-    for recipient in OutboundRecipient.objects.filter(mail__in=mails, state__in=FINAL_FAILURES).order_by("id"):
-        found[recipient.mail_id].append(recipient.address)
+    for recipient in OutboundRecipient.objects.filter(mail__in=mails, state__in=NOT_DELIVERED).order_by("id"):
+        found[recipient.mail_id].append((recipient.address, recipient.state))
     return found

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from conversations.models import Message
 from conversations.plain_text import visible_controls
 from whitelabel import delivery_reasons
+from whitelabel.models import OutboundRecipient
 from whitelabel.organizational_domains import domain_of, of_one_company
 
 THREAD_RULES: dict[str, str | Promise] = {
@@ -116,9 +117,13 @@ def detached(kind: str, actor: str, number: int) -> str:
 
 
 def undelivered(addresses: Sequence[str], state: str, status: str) -> str:
-    """Who will not get a mail, and why."""
-    sentence = gettext("The mail to %(people)s did not arrive.") % {"people": few(addresses)}
-    return f"{sentence} {delivery_reasons.reason(state, status)}"
+    """Who will not get a mail, or perhaps not, and why."""
+    sentence = (
+        gettext("It is not certain that the mail to %(people)s arrived.")
+        if state == OutboundRecipient.State.UNSURE
+        else gettext("The mail to %(people)s did not arrive.")
+    )
+    return f"{sentence % {'people': few(addresses)}} {delivery_reasons.reason(state, status)}"
 
 
 def few(addresses: Sequence[str]) -> str:

@@ -180,6 +180,7 @@ class Workplace:
                     "number": failure.number,
                     "subject": visible_controls(failure.subject) or _("(no subject)"),
                     "people": few(failure.addresses),
+                    "certain": failure.certain,
                 }
                 for failure in failures
             ],

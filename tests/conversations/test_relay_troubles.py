@@ -163,7 +163,11 @@ def test_where_nobody_can_be_asked_agents_are_told_that_it_may_have_arrived(
     assert len(copies) == MAILS
     assert set(copies.values()) == {settings.OUTBOX_UNSURE_TRIES}
     assert outbox_queue.waiting() == 0
+    inbox = agent.get(reverse("conversations:list", args=[lillestad.organization.slug, "unanswered"])).content.decode()
+    assert "Ditt mail till barry@example.org har kanske inte kommit fram" in inbox
     page = card(lillestad, agent, answered)
+    assert "Det är inte säkert att mailet till barry@example.org kom fram." in page
+    assert "kom inte fram" not in inbox + page
     assert "Kan ha kommit fram" in page
     assert MAY_HAVE in page
     assert AGAIN not in page

@@ -9,6 +9,8 @@ import pytest
 from django.conf import settings
 from django.test import Client
 
+from conversations.models import Conversation
+from organizations import scope
 from organizations.models import User
 from tests.support import builders
 from tests.support.web import wait_until_nobody_listens
@@ -38,3 +40,12 @@ def lillestad(db: Any) -> builders.Town:
 def agent(lillestad: builders.Town) -> Client:
     """The town's agent, logged in."""
     return signed_in(lillestad.agent)
+
+
+@pytest.fixture
+def conversation(lillestad: builders.Town) -> Conversation:
+    """A conversation with a mail from Barry."""
+    with scope.organization(lillestad.organization):
+        found = builders.received(lillestad.inbox).conversation
+        found.refresh_from_db()
+        return found

@@ -21,12 +21,6 @@ from tests.support.builders import Town
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def conversation(lillestad: Town) -> Conversation:
-    with scope.organization(lillestad.organization):
-        return builders.received(lillestad.inbox).conversation
-
-
 def url(town: Town, name: str, *arguments: Any) -> str:
     return reverse(f"conversations:{name}", args=[town.organization.slug, *arguments])
 

@@ -21,14 +21,6 @@ QUESTION = "Titta en gång till innan mailet skickas"
 
 
 @pytest.fixture
-def conversation(lillestad: Town) -> Conversation:
-    with scope.organization(lillestad.organization):
-        found = builders.received(lillestad.inbox).conversation
-        found.refresh_from_db()
-        return found
-
-
-@pytest.fixture
 def bounced(lillestad: Town, conversation: Conversation) -> None:
     """Barry's address did not exist the last time."""
     with scope.organization(lillestad.organization):

@@ -21,14 +21,6 @@ EVA = {"name": "Eva Ek", "address": "eva@example.org"}
 QUESTION = "Titta en gång till innan mailet skickas"
 
 
-@pytest.fixture
-def conversation(lillestad: Town) -> Conversation:
-    with scope.organization(lillestad.organization):
-        found = builders.received(lillestad.inbox).conversation
-        found.refresh_from_db()
-        return found
-
-
 def copied_to(town: Town, *addresses: str) -> None:
     with scope.organization(town.organization):
         Message.objects.update(cc=[{"name": "", "address": address} for address in addresses])

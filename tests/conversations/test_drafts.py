@@ -20,14 +20,6 @@ from tests.support.builders import Town
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def conversation(lillestad: Town) -> Conversation:
-    with scope.organization(lillestad.organization):
-        found = builders.received(lillestad.inbox).conversation
-        found.refresh_from_db()
-        return found
-
-
 def text_file(name: str, content: bytes = b"ett") -> SimpleUploadedFile:
     return SimpleUploadedFile(name, content, "text/plain")
 

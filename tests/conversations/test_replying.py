@@ -23,14 +23,6 @@ pytestmark = pytest.mark.django_db
 HTMX = {"HX-Request": "true", "HX-Target": "composer-problems"}
 
 
-@pytest.fixture
-def conversation(lillestad: Town) -> Conversation:
-    with scope.organization(lillestad.organization):
-        found = builders.received(lillestad.inbox).conversation
-        found.refresh_from_db()
-        return found
-
-
 def url(town: Town, name: str, *arguments: Any) -> str:
     return reverse(f"conversations:{name}", args=[town.organization.slug, *arguments])
 

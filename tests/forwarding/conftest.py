@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from dnslib.server import DNSServer
 
+from tests.forwarding.dns_zone import serving
 from tests.support import mails
 from tests.support.builders import Town, town
 
@@ -21,3 +23,10 @@ def post(transactional_db: None) -> Iterator[mails.Pipeline]:
     """SMTP server, spool and filing worker."""
     with mails.pipeline() as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[DNSServer]:
+    """A nameserver, one for all tests of a module: each stop waits for its poll."""
+    with serving() as server:
+        yield server

@@ -11,7 +11,7 @@ from dnslib.server import DNSServer
 
 from forwarding.authenticity import Level, Reason
 from forwarding.verifying import Verifier, trust_from_settings
-from tests.forwarding.dns_zone import Zone, resolver_for, serving
+from tests.forwarding.dns_zone import Zone, resolver_for
 from tests.forwarding.test_signature_checks import PRIVATE, RECORD
 from tests.support.builders import Town
 from tests.support.forwarders import exchange_footer
@@ -25,12 +25,6 @@ MICROSOFT_IP, GOOGLE_IP, RELAY_POOL_IP, GATEWAY_IP, OTHER_IP = (
 SIGNERS = ("example.org", "lillestad.se", "mailer.example.net")
 SEALERS = ("microsoft.com", "google.com", "gateway.lillestad.se", "evil.example")
 STRICT = {"_dmarc.example.org": ["v=DMARC1; p=reject"]}
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[DNSServer]:
-    with serving() as server:
-        yield server
 
 
 @pytest.fixture

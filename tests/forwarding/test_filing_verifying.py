@@ -23,7 +23,7 @@ from forwarding.models import Delivery
 from forwarding.sender_records import keys_at
 from forwarding.verifying import Verifier, resolver_from_settings
 from organizations import scope, wakeups
-from tests.forwarding.dns_zone import Zone, resolver_for, serving
+from tests.forwarding.dns_zone import Zone, resolver_for
 from tests.forwarding.test_signature_checks import PRIVATE, RECORD
 from tests.support.builders import Town
 from tests.support.forwarders import exchange_footer
@@ -33,12 +33,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 JOBB = "jobb.lillestad.se@mail.kundo.se"
 KEY = "s._domainkey.example.org"
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[DNSServer]:
-    with serving() as server:
-        yield server
 
 
 @pytest.fixture

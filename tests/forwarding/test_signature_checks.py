@@ -1,7 +1,6 @@
 """DKIM, ARC and DMARC policies checked through a real DNS server on loopback."""
 
 import base64
-from collections.abc import Iterator
 
 import dkim
 import dns.resolver
@@ -14,7 +13,7 @@ from forwarding import signature_checks
 from forwarding.authenticity import Examination, Outcome, Signature
 from forwarding.sender_records import dmarc_policy, keys_at
 from forwarding.signature_checks import CheckLimits, key_names
-from tests.forwarding.dns_zone import Zone, resolver_for, serving
+from tests.forwarding.dns_zone import Zone, resolver_for
 
 MAIL = b"From: Anna <anna@example.com>\r\nTo: jobb@lillestad.se\r\nSubject: Sommarjobb\r\n\r\nHej!\r\n"
 
@@ -31,13 +30,6 @@ def new_key(bits: int) -> tuple[bytes, str]:
 
 PRIVATE, RECORD = new_key(2048)
 DEFAULTS = CheckLimits()
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[DNSServer]:
-    """One server for all tests: each stop waits for its poll."""
-    with serving() as server:
-        yield server
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.dns import World
+from tests.whitelabel.dns.stage import Stage
 
 
 @pytest.fixture
@@ -14,3 +15,11 @@ def world() -> Iterator[World]:
     """Running servers on loopback."""
     with World() as running:
         yield running
+
+
+@pytest.fixture
+def stage(world: World) -> Stage:
+    """A zone in which all is right."""
+    prepared = Stage(world)
+    prepared.publish()
+    return prepared

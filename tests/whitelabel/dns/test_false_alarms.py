@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import dns.message
 import dns.rcode
 import pytest
 
-from tests.support.dns import Exchange, NameServer, World
+from tests.support.dns import Exchange, NameServer
 from tests.whitelabel.dns.stage import DOMAIN, Stage
 from whitelabel.diagnosis.catalogue import State
 from whitelabel.diagnosis.judging import diagnose
@@ -25,14 +25,6 @@ from whitelabel.survey.values import Outcome, Question, Reply
 MISSING = {"missing_nx", "missing_type", "missing_value", "zone_gone"}
 FAILING = 0.10
 CHECKS = 10_000
-
-
-@pytest.fixture
-def stage() -> Iterator[Stage]:
-    with World() as running:
-        prepared = Stage(running)
-        prepared.publish()
-        yield prepared
 
 
 class BadNetwork:

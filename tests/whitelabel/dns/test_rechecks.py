@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
-from tests.support.dns import World
 from tests.whitelabel.dns.stage import FACTS, Stage
 from whitelabel.diagnosis.judging import Judge
 from whitelabel.diagnosis.values import Context
@@ -22,13 +20,10 @@ SPF = Question("mgeu.kund.test", "TXT")
 
 
 @pytest.fixture
-def stage() -> Iterator[Stage]:
+def stage(stage: Stage) -> Stage:
     """A zone in which all is right, and one memory for all checks of the test."""
-    with World() as running:
-        prepared = Stage(running)
-        prepared.publish()
-        prepared.memory = new_memory(running.settings())
-        yield prepared
+    stage.memory = new_memory(stage.world.settings())
+    return stage
 
 
 def forget_probes(stage: Stage) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import dns.flags
@@ -13,7 +12,7 @@ import dns.name
 import dns.rcode
 import pytest
 
-from tests.support.dns import Exchange, World, Zone
+from tests.support.dns import Exchange, Zone
 from tests.whitelabel.dns.stage import DOMAIN, Stage
 from whitelabel.records import ClaimFacts, expected_records
 from whitelabel.survey import wire
@@ -21,14 +20,6 @@ from whitelabel.survey.surveying import new_memory, survey
 from whitelabel.survey.values import Delegation, Outcome, Question, Reply
 
 SPF = Question("mgeu.kund.test", "TXT")
-
-
-@pytest.fixture
-def stage() -> Iterator[Stage]:
-    with World() as running:
-        prepared = Stage(running)
-        prepared.publish()
-        yield prepared
 
 
 def test_every_authoritative_server_is_asked_without_recursion(stage: Stage) -> None:

@@ -11,6 +11,7 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from types import TracebackType
@@ -70,7 +71,7 @@ _HEADER_OCTETS = 512 * 1024
 
 
 class Verifier:
-    """Looks at what is due, with one resolver and its cache, and a child process for the signatures."""
+    """Looks at what is due, with one resolver and its cache, threads that wait for it, and a child for the signatures."""
 
     def __init__(self, resolver: dns.resolver.Resolver | None = None, limits: ChildLimits | None = None) -> None:
         self.resolver = resolver or resolver_from_settings()
@@ -78,6 +79,7 @@ class Verifier:
         self.child = LimitedChild(
             "forwarding.signature_checks", Examination, HOLDING, limits or ChildLimits(), checks=CheckLimits()
         )
+        self.waiting = ThreadPoolExecutor(settings.VERIFY_DNS_THREADS, "dns")
 
     def __enter__(self) -> Self:
         return self
@@ -85,6 +87,7 @@ class Verifier:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.waiting.shutdown()
         self.child.close()
 
     def verify_due(self) -> int:
@@ -106,15 +109,19 @@ class Verifier:
             deliveries = Delivery.objects.select_related("raw").in_bulk(pks)
             own = _own_domains()
         verdicts: dict[int, Verdict | None] = {claim.delivery_id: _NOT_EXAMINABLE for claim in fatal}
-        for pk, delivery in deliveries.items():
+
+        def look_at(delivery: Delivery) -> None:
             if time.monotonic() > deadline:
-                break
+                return
             try:
-                # Asks the DNS: outside of any transaction.
-                verdicts[pk] = self.verdict(bytes(delivery.raw.content), delivery.peer_ip, own)
+                verdicts[delivery.pk] = self.verdict(bytes(delivery.raw.content), delivery.peer_ip, own)
             except Exception:
-                log.exception("the author of delivery %s could not be proved", pk)
-                verdicts[pk] = None
+                log.exception("the author of delivery %s could not be proved", delivery.pk)
+                verdicts[delivery.pk] = None
+
+        # Outside of any transaction: they wait for the DNS. One alone needs no thread.
+        run = self.waiting.map if len(deliveries) > 1 else map
+        list(run(look_at, deliveries.values()))
         with scope.organization(organization_id):
             _store({pk: verdict for pk, verdict in verdicts.items() if verdict})
             _settle([(claim, verdicts[claim.delivery_id]) for claim in batch if claim.delivery_id in verdicts])

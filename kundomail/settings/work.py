@@ -34,6 +34,7 @@ VERIFY_LEASE_SECONDS = 120
 VERIFY_RETRY_MINUTES = (2, 15, 120, 720)  # while a domain cannot be asked; then it stays unknown
 VERIFY_DNS_SECONDS: float = env.float("VERIFY_DNS_SECONDS", default=5.0)  # patience for one name
 VERIFY_DNS_CACHED_NAMES = 10_000
+VERIFY_DNS_THREADS = 16  # mails whose names are waited for at a time
 VERIFY_MAIL_SECONDS = 15.0  # patience for all keys of one mail; the rest counts as not answered
 # "domain=network|network" of customers' own mail gateways: their ARC seals count, beside Microsoft's and Google's.
 TRUSTED_SEALERS: list[str] = env.list("TRUSTED_SEALERS", default=[])

@@ -175,6 +175,20 @@ def test_what_the_lease_is_too_short_for_is_given_back(
         assert [delivery.verify_attempts for delivery in Delivery.objects.all()] == [1]
 
 
+def test_domains_that_do_not_answer_are_waited_for_together(
+    post: Pipeline, lillestad: Town, zone: Zone, server: DNSServer
+) -> None:
+    for number in range(8):
+        post.receive(signed(mail(f"Fråga {number}")), lillestad.inbox)
+    resolver = resolver_for(server)
+    resolver.port, resolver.lifetime = 1, 1.0
+    with Verifier(resolver) as verifier:
+        started = time.monotonic()
+        assert verifier.verify_due() == 8
+        assert time.monotonic() - started < 6
+    assert {m.authenticity_reason for m in messages(lillestad.inbox)} == {"no_answer"}
+
+
 def test_many_names_that_nobody_answers_for_do_not_add_up(server: DNSServer, zone: Zone) -> None:
     resolver = resolver_for(server)
     resolver.lifetime, resolver.port = 0.2, 1

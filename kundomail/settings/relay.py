@@ -24,7 +24,7 @@ RELAY_BEAT_SECONDS = 10
 RELAY_MAILS_PER_CONNECTION = 100
 RELAY_IDLE_SECONDS = 20  # a connection unused this long is closed
 # Dotted path of a function that tells whether the relay took a mail over (whitelabel.delivery.RelayQuestion); empty = it
-# cannot be asked, and a mail whose worker died at the wrong moment may leave twice.
+# cannot be asked, and a mail whose try had no answer leaves OUTBOX_UNSURE_TRIES times at most.
 RELAY_QUESTION: str = env.str("RELAY_QUESTION", default="whitelabel.demo_sink.accepted" if LOCAL else "")
 # The log of a Postfix relay, for RELAY_QUESTION=whitelabel.postfix_log.accepted.
 RELAY_LOG_FILE: str = env.str("RELAY_LOG_FILE", default="")

@@ -34,9 +34,7 @@ def people_of(message: Message | None) -> frozenset[str]:
     """Everybody who wrote a mail or got it, in lower case."""
     if message is None:
         return frozenset()
-    return _addresses(
-        [message.from_address], [*message.to, *message.cc, *message.bcc, *message.reply_to]
-    )  # bcc is known of our own mail only
+    return _addresses([message.from_address], [*message.to, *message.cc, *message.bcc, *message.reply_to])
 
 
 def newcomers(conversation: Conversation, answered: Message | None, people: Sequence[Person]) -> list[str]:

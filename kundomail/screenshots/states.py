@@ -238,6 +238,7 @@ STATES: tuple[State, ...] = (
     State("note", conversation(QUESTION, _comment), Who.AGENT, whole=False),
     State("shortcuts", _shortcuts, whole=False),
     State("list-done", at(f"/{SLUG}/list/done/"), whole=False),
+    State("list-spam-empty", at(f"/{SLUG}/list/spam/"), whole=False),
     State("list-mine", at(f"/{SLUG}/list/mine/"), Who.AGENT, whole=False),
     State("ledger", at(f"{SETTINGS}/ledger/")),
     State("ledger-nothing", at(f"{SETTINGS}/ledger/?sender=ingen%40example.org")),

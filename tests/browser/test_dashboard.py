@@ -17,7 +17,7 @@ from django.conf import settings as configured
 from django.utils import timezone
 from playwright.sync_api import Browser, Error, Frame, Page, Route, expect
 
-from conversations import live
+from conversations import live, timeline
 from conversations.models import Contact, Conversation, Draft, Message
 from conversations.sanitising import SanitisedHtml
 from conversations.views import content
@@ -298,6 +298,19 @@ def test_the_key_for_spam_in_a_conversation_goes_on_and_the_same_key_takes_it_ba
     at_work.keyboard.press("s")
     expect(at_work.locator(".conversation-state")).to_contain_text("Obesvarad")
     assert folder(town) == ""
+
+
+def test_the_bar_of_a_phone_follows_the_conversation(at_work: Page, served: str, town: Town) -> None:
+    with scope.organization(town.organization):
+        done = timeline.set_status(Conversation.objects.get(), "done", actor=town.agent)
+        timeline.mark_spam(done, actor=town.agent)
+    at_work.set_viewport_size({"width": 390, "height": 844})
+    open_conversation(at_work, served, town)
+    bar = at_work.locator("#bottom-bar")
+    bar.get_by_role("button", name="Inte skräppost").click()
+    expect(bar.get_by_role("button", name="Klart")).to_be_disabled()
+    at_work.get_by_role("button", name="Öppna igen").click()
+    expect(bar.get_by_role("button", name="Klart")).to_be_enabled()
 
 
 def test_enter_in_a_field_of_recipients_sends_nothing(at_work: Page, served: str, town: Town) -> None:

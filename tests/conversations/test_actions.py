@@ -223,3 +223,19 @@ def test_the_conversation_tells_who_called_it_spam_and_who_did_not(
     assert (
         "Lillestad Agent tog tillbaka från skräpposten" in agent.get(url(lillestad, "conversation", 1)).content.decode()
     )
+
+
+def test_the_bar_of_a_phone_offers_only_what_can_be_done(
+    agent: Client, lillestad: Town, conversation: Conversation
+) -> None:
+    def done() -> str:
+        page = agent.get(url(lillestad, "conversation", 1)).content.decode()
+        found = re.search(r'<button type="submit" form="(mark-done|not-spam)"([^>]*)>', page)
+        assert found is not None
+        return found[1] + found[2]
+
+    assert done() == "mark-done"
+    agent.post(url(lillestad, "status", 1), {"status": "done"})
+    assert done().split() == ["mark-done", "disabled"]
+    agent.post(url(lillestad, "spam", 1))
+    assert done() == "not-spam"

@@ -3,38 +3,23 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from conversations import composer, live
+from conversations import composer
 from conversations.models import Message
 from organizations import scope
 from tests.support import builders
 from tests.support.browsing import be_patient, log_in
 from tests.support.builders import Town
-from tests.support.web import serving, wait_until_nobody_listens
 from whitelabel.delivery import record_bounce
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 NOTICE = "Ditt mail till barry@example.org kom inte fram"
-
-
-@pytest.fixture
-def town(transactional_db: Any) -> Town:
-    return builders.town()
-
-
-@pytest.fixture
-def served(town: Town, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    monkeypatch.setattr(live, "LISTEN_SECONDS", 0.2)
-    with serving() as url:
-        yield url
-    wait_until_nobody_listens()
 
 
 def answered(town: Town, subject: str = "Fråga om jobbet") -> Message:

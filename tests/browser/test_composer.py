@@ -20,7 +20,6 @@ from organizations import scope
 from tests.support import builders
 from tests.support.browsing import be_patient, log_in
 from tests.support.builders import Town
-from tests.support.web import serving, wait_until_nobody_listens
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -28,18 +27,9 @@ TEXT = "Hej Barry! Ja, jobbet är ledigt och du kan börja på måndag klockan �
 
 
 @pytest.fixture
-def town(transactional_db: Any) -> Town:
-    made = builders.town()
-    receive(made)
-    return made
-
-
-@pytest.fixture
-def served(town: Town, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    monkeypatch.setattr(live, "LISTEN_SECONDS", 0.2)
-    with serving() as url:
-        yield url
-    wait_until_nobody_listens()
+def town(town: Town) -> Town:
+    receive(town)
+    return town
 
 
 @pytest.fixture

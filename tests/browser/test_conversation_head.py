@@ -2,36 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-
 import pytest
 from playwright.sync_api import Page, expect
 
-from conversations import live
 from organizations import scope
 from tests.support import builders
 from tests.support.browsing import be_patient, log_in
 from tests.support.builders import Town
-from tests.support.web import serving, wait_until_nobody_listens
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture
-def town(transactional_db: Any) -> Town:
-    made = builders.town()
-    with scope.organization(made.organization):
-        builders.received(made.inbox, "Fråga om jobbet som kock i Lillestads kommun, skolmåltider, hösten 2026 " * 2)
-    return made
-
-
-@pytest.fixture
-def served(town: Town, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    monkeypatch.setattr(live, "LISTEN_SECONDS", 0.2)
-    with serving() as url:
-        yield url
-    wait_until_nobody_listens()
+def town(town: Town) -> Town:
+    with scope.organization(town.organization):
+        builders.received(town.inbox, "Fråga om jobbet som kock i Lillestads kommun, skolmåltider, hösten 2026 " * 2)
+    return town
 
 
 @pytest.mark.parametrize("width", [390, 1200, 1440])

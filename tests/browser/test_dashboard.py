@@ -17,7 +17,7 @@ from django.conf import settings as configured
 from django.utils import timezone
 from playwright.sync_api import Browser, Error, Frame, Page, Route, expect
 
-from conversations import live, timeline
+from conversations import timeline
 from conversations.models import Contact, Conversation, Draft, Message
 from conversations.sanitising import SanitisedHtml
 from conversations.views import content
@@ -28,7 +28,6 @@ from tests.conversations.conftest import signed_in
 from tests.conversations.hostile_html import HOSTILE
 from tests.support import builders
 from tests.support.builders import Town
-from tests.support.web import serving, wait_until_nobody_listens
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -40,18 +39,9 @@ PNG = bytes.fromhex(
 
 
 @pytest.fixture
-def town(transactional_db: Any) -> Town:
-    made = builders.town()
-    receive(made)
-    return made
-
-
-@pytest.fixture
-def served(town: Town, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    monkeypatch.setattr(live, "LISTEN_SECONDS", 0.2)
-    with serving() as url:
-        yield url
-    wait_until_nobody_listens()
+def town(town: Town) -> Town:
+    receive(town)
+    return town
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -12,7 +11,6 @@ from django.conf import settings as configured
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
-from conversations import live
 from conversations.models import Conversation, Message
 from forwarding import refusals
 from forwarding.models import Delivery, RawMail
@@ -23,7 +21,6 @@ from organizations.models import User, record
 from tests.conversations.conftest import signed_in
 from tests.support import builders
 from tests.support.builders import Town
-from tests.support.web import serving, wait_until_nobody_listens
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -31,19 +28,6 @@ PATIENCE_MS = 15_000
 PHONE = {"width": 390, "height": 844}
 ADDRESS = "jobb.lillestad.se@mail.kundo.se"
 LONG = "en.mycket.lang.avsandare.som.inte.far.plats.pa.en.telefon@kommunikation.forvaltning.example.org"
-
-
-@pytest.fixture
-def town(transactional_db: Any) -> Town:
-    return builders.town()
-
-
-@pytest.fixture
-def served(town: Town, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    monkeypatch.setattr(live, "LISTEN_SECONDS", 0.2)
-    with serving() as url:
-        yield url
-    wait_until_nobody_listens()
 
 
 def as_user(page: Page, served: str, user: User) -> Page:

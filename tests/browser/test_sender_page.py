@@ -10,7 +10,6 @@ import pytest
 from django.db import connections
 from playwright.sync_api import Browser, Page, expect
 
-from conversations import live
 from inboxes.creating import create_inbox
 from organizations import scope
 from organizations.models import User
@@ -18,7 +17,6 @@ from tests.support.browsing import be_patient, log_in
 from tests.support.builders import town
 from tests.support.claims import DOMAIN, Domain, domain_of, use_world
 from tests.support.dns import World
-from tests.support.web import serving, wait_until_nobody_listens
 from whitelabel import claims, links
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -32,14 +30,6 @@ def domain(settings: Any, transactional_db: Any) -> Iterator[Domain]:
     with World() as world:
         use_world(settings, world)
         yield domain_of(town("Lillestad", ADDRESS), world)
-
-
-@pytest.fixture
-def served(domain: Domain, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    monkeypatch.setattr(live, "LISTEN_SECONDS", 0.2)
-    with serving() as url:
-        yield url
-    wait_until_nobody_listens()
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ from axe_playwright_python.sync_playwright import Axe
 from django.utils import timezone
 from playwright.sync_api import Browser, Page, expect
 
-from conversations import live
 from inboxes.models import Inbox
 from inboxes.sample_mail import RETURNED, note_returned, send_sample
 from organizations import scope
@@ -21,7 +20,6 @@ from tests.support.browsing import be_patient, log_in
 from tests.support.builders import town
 from tests.support.claims import Domain, domain_of, use_world
 from tests.support.dns import World
-from tests.support.web import serving, wait_until_nobody_listens
 from whitelabel import activation, links, rotation
 from whitelabel.models import DomainApproval, SenderDomain
 
@@ -39,14 +37,6 @@ def domain(settings: Any, transactional_db: Any) -> Iterator[Domain]:
     with World() as world:
         use_world(settings, world)
         yield domain_of(town("Lillestad", ADDRESS), world)
-
-
-@pytest.fixture
-def served(domain: Domain, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    monkeypatch.setattr(live, "LISTEN_SECONDS", 0.2)
-    with serving() as url:
-        yield url
-    wait_until_nobody_listens()
 
 
 # --- the states, each from the one before -----------------------------------------------------------------------------

@@ -71,7 +71,7 @@ class Prefill:
 
 
 @dataclass(frozen=True)
-class _Draft:
+class _Decided:
     """Everything decided about a mail before it has an id."""
 
     conversation: Conversation
@@ -152,7 +152,7 @@ def send(
     body = mime_text.clean(text).strip("\n")
     files = _with_pictures(_read_files(attachments), body, submission_key)
     quoted = _quoted(answered, action) if include_history or action == "forward" else ""
-    draft = _Draft(
+    decided = _Decided(
         conversation=conversation,
         author=author,
         action=action,
@@ -167,27 +167,29 @@ def send(
         identity=who,
         at=timezone.now(),
     )
-    return _send(draft, submission_key, then, not_before)
+    return _send(decided, submission_key, then, not_before)
 
 
-def _send(draft: _Draft, submission_key: UUID, then: Then, not_before: datetime | None) -> Message:
+def _send(decided: _Decided, submission_key: UUID, then: Then, not_before: datetime | None) -> Message:
     message_pk = reserve_message_id()
-    answered = draft.answered if draft.action != "forward" else None
-    thread = thread_of(draft.conversation, answered, message_pk, draft.identity, subject=draft.subject, at=draft.at)
-    text, ranges = _assembled(draft)
-    mail = _enqueue(draft, thread, text, not_before or draft.at)
-    shown = any(file.inline for file in draft.files)
+    answered = decided.answered if decided.action != "forward" else None
+    thread = thread_of(
+        decided.conversation, answered, message_pk, decided.identity, subject=decided.subject, at=decided.at
+    )
+    text, ranges = _assembled(decided)
+    mail = _enqueue(decided, thread, text, not_before or decided.at)
+    shown = any(file.inline for file in decided.files)
     message = Message(
         pk=message_pk,
         kind=Message.Kind.OUTBOUND,
-        author=draft.author,
-        **sender_columns(draft.identity),
-        to=list(draft.people.to),
-        cc=list(draft.people.cc),
-        bcc=list(draft.people.bcc),
-        subject=draft.subject[:1000],
+        author=decided.author,
+        **sender_columns(decided.identity),
+        to=list(decided.people.to),
+        cc=list(decided.people.cc),
+        bcc=list(decided.people.bcc),
+        subject=decided.subject[:1000],
         text=text,
-        html=_html(replace(draft, quoted_pictures=()), thread.marker) if shown else "",
+        html=_html(replace(decided, quoted_pictures=()), thread.marker) if shown else "",
         ranges=ranges,
         message_id=thread.message_id.strip("<>"),
         in_reply_to=[thread.in_reply_to.strip("<>")] if thread.in_reply_to else [],
@@ -197,27 +199,27 @@ def _send(draft: _Draft, submission_key: UUID, then: Then, not_before: datetime 
         thread_topic=thread.thread_topic[:1000],
         outbound=mail,
         submission_key=submission_key,
-        received_at=draft.at,
-        date_header=draft.at,
+        received_at=decided.at,
+        date_header=decided.at,
     )
-    before = timeline.state_of(draft.conversation)
-    timeline.add_outbound(draft.conversation, message, _attachments(draft.files), then=then)
+    before = timeline.state_of(decided.conversation)
+    timeline.add_outbound(decided.conversation, message, _attachments(decided.files), then=then)
     after = timeline.state_of(message.conversation)
-    how = {"action": draft.action, "with_history": bool(draft.quoted)}
-    record(SENT, message, actor=draft.author, before=before, after=after, **how)
+    how = {"action": decided.action, "with_history": bool(decided.quoted)}
+    record(SENT, message, actor=decided.author, before=before, after=after, **how)
     return message
 
 
-def _enqueue(draft: _Draft, thread: ThreadHeaders, text: str, not_before: datetime) -> OutboundMail:
+def _enqueue(decided: _Decided, thread: ThreadHeaders, text: str, not_before: datetime) -> OutboundMail:
     letter = mime.Letter(
-        sender=Mailbox("", draft.identity.from_address),
-        to=_mailboxes(draft.people.to),
-        cc=_mailboxes(draft.people.cc),
-        subject=draft.subject,
+        sender=Mailbox("", decided.identity.from_address),
+        to=_mailboxes(decided.people.to),
+        cc=_mailboxes(decided.people.cc),
+        subject=decided.subject,
         text=text,
-        html=_html(draft, thread.marker),
-        files=(*draft.files, *draft.quoted_pictures),
-        date=timezone.localtime(draft.at),
+        html=_html(decided, thread.marker),
+        files=(*decided.files, *decided.quoted_pictures),
+        date=timezone.localtime(decided.at),
         message_id=thread.message_id,
         in_reply_to=thread.in_reply_to,
         references=thread.references,
@@ -226,21 +228,21 @@ def _enqueue(draft: _Draft, thread: ThreadHeaders, text: str, not_before: dateti
         extra=thread.own_fields,
     )
     try:
-        return outbox.enqueue(draft.identity, letter, draft.people.everyone, not_before=not_before)
+        return outbox.enqueue(decided.identity, letter, decided.people.everyone, not_before=not_before)
     except outbox.MessageTooLarge as error:
         raise TooLarge(too_large(error.octets, error.limit)) from error
 
 
-def _html(draft: _Draft, marker: str) -> str:
+def _html(decided: _Decided, marker: str) -> str:
     """The HTML half. A forwarded mail's pictures are among the files, an answered one's are only quoted."""
-    forwarded = [file for file in draft.files if draft.action == "forward" and file.inline]
+    forwarded = [file for file in decided.files if decided.action == "forward" and file.inline]
     return outgoing_html(
-        draft.body,
-        draft.signature,
-        draft.quoted,
+        decided.body,
+        decided.signature,
+        decided.quoted,
         marker,
-        pictures.of_files(draft.files),
-        pictures.quoted([*forwarded, *draft.quoted_pictures]),
+        pictures.of_files(decided.files),
+        pictures.quoted([*forwarded, *decided.quoted_pictures]),
     )
 
 
@@ -265,13 +267,13 @@ def _parent(message: Message) -> Parent:
     return Parent(message.message_id, tuple(message.references), message.thread_index, message.thread_topic, index)
 
 
-def _assembled(draft: _Draft) -> tuple[str, list[list[int | str]]]:
+def _assembled(decided: _Decided) -> tuple[str, list[list[int | str]]]:
     """The whole plain text, and which parts of it are written, signature and quoted."""
-    pieces = [("visible", draft.body)]
-    if draft.signature:
-        pieces.append(("signature", f"\n\n{mime_text.SIGNATURE_SEPARATOR}\n{draft.signature}"))
-    if draft.quoted:
-        pieces.append(("quoted", f"\n\n{draft.quoted}"))
+    pieces = [("visible", decided.body)]
+    if decided.signature:
+        pieces.append(("signature", f"\n\n{mime_text.SIGNATURE_SEPARATOR}\n{decided.signature}"))
+    if decided.quoted:
+        pieces.append(("quoted", f"\n\n{decided.quoted}"))
     text = ""
     ranges: list[list[int | str]] = []
     for kind, piece in pieces:

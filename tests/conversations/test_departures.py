@@ -15,7 +15,7 @@ from django.utils import timezone
 from conversations import drafts
 from conversations.models import Conversation, Message
 from organizations import scope
-from tests.conversations.test_composer import send
+from tests.conversations.composer.writing import send
 from tests.support import builders
 from tests.support.builders import Town
 from tests.support.outgoing import activated, age, fate, publishing, queued, some_key_pair

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from organizations import scope
 from organizations.models import User
-from tests.conversations.test_composer import send
+from tests.conversations.composer.writing import send
 from tests.support import builders
 from tests.support.builders import Town
 from tests.support.outgoing import activated

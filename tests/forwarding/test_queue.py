@@ -22,6 +22,10 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 BACKLOG = 2_100
 FLOOD = 8_000
+COPIES = """
+    INSERT INTO forwarding_delivery (mail_from, {0})
+    SELECT 'a' || each || '@example.org', {0} FROM forwarding_delivery, generate_series(2, %s) AS each WHERE id = %s
+"""
 
 
 @pytest.fixture
@@ -35,16 +39,19 @@ def waiting(of: Town, number: int, **fields: Any) -> None:
     now = timezone.now() - timedelta(seconds=1)
     with scope.organization(of.organization):
         raw = RawMail.objects.create(sha256="0" * 64, size=20, content=b"Subject: Hej\r\n\r\nHej", received_at=now)
-        common = {
-            "raw": raw,
-            "inbox": of.inbox,
-            "recipient": "jobb",
-            "peer_ip": "192.0.2.1",
-            "received_at": now,
-            "next_attempt_at": now,
-        }
-        rows = [Delivery(**common, mail_from=f"a{each}@example.org", **fields) for each in range(number)]
-        Delivery.objects.bulk_create(rows, batch_size=1_000)
+        first = Delivery.objects.create(
+            raw=raw,
+            inbox=of.inbox,
+            recipient="jobb",
+            peer_ip="192.0.2.1",
+            mail_from="a1@example.org",
+            received_at=now,
+            next_attempt_at=now,
+            **fields,
+        )
+        others = [column.column for column in Delivery._meta.concrete_fields if column.name not in ("id", "mail_from")]
+        with connection.cursor() as cursor:
+            cursor.execute(COPIES.format(", ".join(others)), [number, first.pk])
 
 
 @pytest.mark.parametrize("take", [queue.claim, queue.claim_light])

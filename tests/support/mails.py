@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import itertools
 import smtplib
 import socket
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from email import policy
 from email.message import EmailMessage
+from functools import cache
 from ipaddress import ip_network
 from typing import Any
 from uuid import uuid4
@@ -110,6 +112,14 @@ def _Client(peer_ip: str) -> type[smtplib.SMTP]:
     return Proxied if peer_ip else smtplib.SMTP
 
 
+@cache
+def reader() -> Reader:
+    """A reading child, one for all tests of a process: to start it takes longer than to read their mails."""
+    started = Reader()
+    atexit.register(started.close)
+    return started
+
+
 @contextmanager
 def pipeline(operator_key: str = "", *, behind_proxy: bool = False, behind_front: bool = False) -> Iterator[Pipeline]:
     """SMTP on a free port with the real directory and spool, and a reading child.
@@ -126,8 +136,8 @@ def pipeline(operator_key: str = "", *, behind_proxy: bool = False, behind_front
     try:
         loopback = (ip_network("127.0.0.0/8"),)
         trust = {"proxy_networks": loopback * behind_proxy, "xforward_networks": loopback * behind_front}
-        with receiving(directory=directory, spool=spool, **trust) as running, Reader() as reader:
-            yield Pipeline(running.port, reader)
+        with receiving(directory=directory, spool=spool, **trust) as running:
+            yield Pipeline(running.port, reader())
     finally:
         spool.close()
         directory.close()

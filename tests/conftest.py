@@ -4,6 +4,7 @@ DATABASE_URL and REDIS_URL choose servers of your own; without them the embedded
 another test run of this checkout joined.
 """
 
+import gc
 import os
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("browser"):
             item.add_marker(skip)
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector what lives to the end: a look through all of it takes so long that a nameserver in the
+    same process seems silent meanwhile."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

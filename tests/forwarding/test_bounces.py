@@ -373,6 +373,7 @@ def test_hostile_reports_cost_little(raw):
     assert time.process_time() - started < 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", HOSTILE_REPORTS)
 def test_a_hostile_report_is_read_in_two_seconds_and_names_no_more_than_its_share(name):
     mail = read_mail(HOSTILE_REPORTS[name])

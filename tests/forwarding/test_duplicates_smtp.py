@@ -231,6 +231,7 @@ def test_e_different_mails_without_an_identifier_are_all_kept(post: Pipeline, li
     assert states(lillestad.inbox) == ["filed"] * 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_any_order_and_any_repetition_gives_one_message_for_each_mail_and_inbox(
     post: Pipeline, lillestad: Town, info: Inbox, seed: int

@@ -42,6 +42,7 @@ def child() -> Iterator[LimitedChild[Examination]]:
         yield started
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", HOSTILE_SIGNED)
 def test_a_bomb_is_examined_in_two_seconds(name: str) -> None:
     raw = HOSTILE_SIGNED[name]
@@ -54,6 +55,7 @@ def test_a_bomb_is_examined_in_two_seconds(name: str) -> None:
     assert examination.arc in (Outcome.FAIL, Outcome.NONE)
 
 
+@pytest.mark.slow
 def test_no_bomb_stops_the_child(child: LimitedChild[Examination]) -> None:
     for raw in HOSTILE_SIGNED.values():
         child.ask("examine", raw, KEYS)

@@ -30,6 +30,7 @@ def heard(listener: Listener, seconds: float) -> int:
     return count
 
 
+@pytest.mark.slow
 def test_many_commits_are_one_or_two_notifications(waker: Waker) -> None:
     with Listener(SPOOL) as listener:
         for _ in range(500):

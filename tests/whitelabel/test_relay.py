@@ -109,6 +109,7 @@ def test_the_reply_to_the_final_dot_is_awaited_longer_than_others(server: FakeRe
 LARGE = b"Subject: x\r\n\r\n" + (b"x" * 998 + b"\r\n") * 6000
 
 
+@pytest.mark.slow
 def test_a_relay_that_reads_slowly_gets_the_content_in_a_time_of_its_own() -> None:
     with fake_relay() as server:
         server.octets_a_second = len(LARGE) / 3
@@ -168,6 +169,7 @@ def test_a_relay_that_sends_one_octet_at_a_time_is_cut_off(server: FakeRelay) ->
     assert time.monotonic() - begun < 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", ["connect", "ehlo"])
 def test_a_relay_that_greets_one_octet_a_second_is_given_up_after_its_time(server: FakeRelay, stage: str) -> None:
     server.answer = lambda at, line: Misbehaviour("slow", 1) if at == stage else None

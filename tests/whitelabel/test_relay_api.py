@@ -234,6 +234,7 @@ def test_an_answer_leaves_through_the_service_with_a_signature_that_holds(servic
             assert token.message_id == mail.pk
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 @pytest.mark.parametrize("trouble", ["a gateway", "silence"])
 def test_a_service_whose_answers_never_come_gets_a_mail_so_many_times(

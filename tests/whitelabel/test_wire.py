@@ -35,6 +35,7 @@ def illustrated(letter: Letter, more: list[File]) -> Letter:
     return replace(letter, html=f"<p>{letter.text}</p>{html}", files=(*letter.files, *more))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pipelining", [False, True])
 def test_only_clean_lines_and_whole_signed_mails_arrive(pipelining: bool) -> None:
     with fake_relay() as relay:

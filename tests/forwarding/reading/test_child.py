@@ -84,7 +84,7 @@ def test_a_mail_over_the_clock_is_given_up() -> None:
 
 def test_a_mail_over_the_processor_limit_ends_the_child() -> None:
     long = Limits(shown_text_octets=10**9, text_characters=10**9)
-    with Reader(ChildLimits(cpu_seconds=0, wall_seconds=60), long) as reader:
+    with Reader(ChildLimits(cpu_seconds=0, wall_seconds=60, memory_octets=2048 * MEGABYTE), long) as reader:
         read = reader.read(mail(b"<p>a " * 6_000_000 + b"&a" * 9_000_000, b"Content-Type: text/html")).mail
     assert (read.stage, read.subject) == ("headers", "Hej")
     assert "reading_stopped" in read.defects

@@ -123,6 +123,7 @@ BOMBS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_bomb_is_read_in_two_seconds(name: str) -> None:
     started = time.process_time()

@@ -83,6 +83,7 @@ def test_any_octets_are_read(octets: bytes) -> None:
     rtf_to_html(b"{\\rtf1\\fromhtml1" + octets)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unit", [b"{", b"}", b"\\", b"\\u1", b"{\\*\\htmltag ", b"\\htmlrtf", b"\\'", b"\\bin0", b"a"])
 def test_time_grows_with_the_length(unit: bytes) -> None:
     rtf = HEAD + unit * (2_000_000 // len(unit))

@@ -5,6 +5,7 @@ the module, sends octets, and unpickles nothing but the classes it allows. A chi
 memory or the clock is ended.
 """
 
+import enum
 import importlib
 import io
 import os
@@ -228,8 +229,20 @@ def _serve_one(stream: BinaryIO, jobs: Mapping[str, Callable[..., object]], cpu_
         return False
     job, values = pickle.loads(request)  # noqa: S301 - written by our parent
     _allow_cpu(cpu_seconds)
-    _answer(stream, pickle.dumps(jobs[job](raw, *values), protocol=5))
+    _answer(stream, _pickled(jobs[job](raw, *values)))
     return True
+
+
+def _pickled(answer: object) -> bytes:
+    octets = io.BytesIO()
+    _Pickler(octets, protocol=5).dump(answer)
+    return octets.getvalue()
+
+
+class _Pickler(pickle.Pickler):
+    def reducer_override(self, value: object) -> Any:
+        """Members of enumerations by class and value: Python 3.11.0 to 3.11.3 would name `getattr`, which no answer may."""
+        return (type(value), (value.value,)) if isinstance(value, enum.Enum) else NotImplemented
 
 
 def _answer(stream: BinaryIO, answer: bytes) -> None:

@@ -34,7 +34,7 @@ def show(request: HttpRequest, organization_slug: str, number: int) -> HttpRespo
 
 @require_safe
 def messages(request: HttpRequest, organization_slug: str, number: int) -> HttpResponse:
-    """Head, messages and side panel as they are now: what a live page compares with what it shows."""
+    """Head, messages, side panel and the phone's acts as they are now: what a live page compares with what it shows."""
     conversation = conversation_or_404(number)
     return render(request, "conversations/thread.html", conversation_context(request, conversation))
 

@@ -59,6 +59,7 @@ async function news(event) {
   if (!page || place !== open()) return;
   renewHead(page);
   renewPanel(page);
+  renewBar(page);
   renewDeliveries(page);
   takeNew(page);
 }
@@ -66,7 +67,8 @@ async function news(event) {
 function renewHead(page) {
   const now = page.getElementById("conversation-head");
   const head = document.getElementById("conversation-head");
-  if (!now || !head || head.querySelector(":popover-open") || head.contains(document.activeElement)) return;
+  // The answer to an act is not taken when the form that asked is gone.
+  if (!now || !head || head.querySelector(":popover-open, .htmx-request") || head.contains(document.activeElement)) return;
   head.replaceWith(now);
   window.htmx.process(now);
 }
@@ -75,6 +77,12 @@ function renewPanel(page) {
   const now = page.getElementById("panel");
   const panel = document.getElementById("panel");
   if (now && panel && !panel.contains(document.activeElement)) panel.replaceChildren(...now.childNodes);
+}
+
+function renewBar(page) {
+  const now = page.getElementById("bottom-bar");
+  const bar = document.getElementById("bottom-bar");
+  if (now && bar && !bar.contains(document.activeElement)) bar.replaceChildren(...now.childNodes);
 }
 
 function renewDeliveries(page) {

@@ -149,6 +149,15 @@ def test_the_bar_of_a_phone_follows_the_conversation(at_work: Page, served: str,
     expect(bar.get_by_role("button", name="Klart")).to_be_enabled()
 
 
+def test_the_bar_of_a_phone_follows_what_colleagues_do(at_work: Page, served: str, town: Town) -> None:
+    at_work.set_viewport_size({"width": 390, "height": 844})
+    open_conversation(at_work, served, town)
+    expect(at_work.locator("#bottom-bar").get_by_role("button", name="Klart")).to_be_enabled()
+    with scope.organization(town.organization):
+        timeline.set_status(Conversation.objects.get(), "done", actor=town.admin)
+    expect(at_work.locator("#bottom-bar").get_by_role("button", name="Klart")).to_be_disabled()
+
+
 def test_enter_in_a_field_of_recipients_sends_nothing(at_work: Page, served: str, town: Town) -> None:
     open_conversation(at_work, served, town)
     at_work.get_by_role("textbox", name="Meddelande").fill("Hej Barry!")

@@ -52,15 +52,22 @@ class LimitedChild(Generic[Answer]):
     """The jobs of one module, done in a child process that is started when needed; safe to share between threads.
 
     `answer`: the class of all answers; `holding`: the classes they may hold, by their module. `options` are given to the
-    module's `jobs`.
+    module's `jobs`. `niceness`, as of nice(2): what nobody waits for gives way to others.
     """
 
     def __init__(
-        self, module: str, answer: type[Answer], holding: Mapping[str, set[str]], limits: ChildLimits, **options: Any
+        self,
+        module: str,
+        answer: type[Answer],
+        holding: Mapping[str, set[str]],
+        limits: ChildLimits,
+        *,
+        niceness: int = 0,
+        **options: Any,
     ) -> None:
         self.limits = limits
         self.restarts = 0
-        self._setup = pickle.dumps((module, limits.cpu_seconds, limits.memory_octets, options))
+        self._setup = pickle.dumps((module, limits.cpu_seconds, limits.memory_octets, niceness, options))
         self._answer = answer
         self._holding = holding
         self._process: _Process | None = None
@@ -213,7 +220,8 @@ def serve(descriptor: int) -> None:
     setup = _frame(stream)
     if setup is None:
         return
-    module, cpu_seconds, memory_octets, options = pickle.loads(setup)  # noqa: S301 - written by our parent
+    module, cpu_seconds, memory_octets, niceness, options = pickle.loads(setup)  # noqa: S301 - written by our parent
+    os.nice(niceness)
     jobs = importlib.import_module(module).jobs(**options)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_AS, (memory_octets, memory_octets))

@@ -53,6 +53,7 @@ from whitelabel.survey.settings import parse_resolver
 
 log = logging.getLogger(__name__)
 
+_NICENESS = 10  # of the checks: mail that is read and filed is waited for, and they are not
 _CLAIM = """
     UPDATE forwarding_delivery AS delivery
     SET verify_at = now() + %s * interval '1 second', verify_attempts = verify_attempts + 1
@@ -77,7 +78,12 @@ class Verifier:
         self.resolver = resolver or resolver_from_settings()
         self.trust = trust_from_settings()
         self.child = LimitedChild(
-            "forwarding.signature_checks", Examination, HOLDING, limits or ChildLimits(), checks=CheckLimits()
+            "forwarding.signature_checks",
+            Examination,
+            HOLDING,
+            limits or ChildLimits(),
+            niceness=_NICENESS,
+            checks=CheckLimits(),
         )
         self.waiting = ThreadPoolExecutor(settings.VERIFY_DNS_THREADS, "dns")
 

@@ -74,6 +74,13 @@ def test_a_mail_is_visible_before_its_author_is_proved(post: Pipeline, lillestad
     assert not due(lillestad)
 
 
+def test_checking_gives_way_to_what_people_wait_for(post: Pipeline, lillestad: Town, verifier: Verifier) -> None:
+    post.receive(signed(mail()), lillestad.inbox)
+    verifier.verify_due()
+    assert verifier.child.pid is not None
+    assert os.getpriority(os.PRIO_PROCESS, verifier.child.pid) > os.getpriority(os.PRIO_PROCESS, 0)
+
+
 @pytest.mark.parametrize("stray", [b"\n", b"\r"])
 def test_a_signature_is_judged_on_the_octets_as_they_came(
     post: Pipeline, lillestad: Town, verifier: Verifier, stray: bytes

@@ -26,6 +26,13 @@ document.body.addEventListener("htmx:beforeSwap", async (event) => {
   document.body.dispatchEvent(new CustomEvent("live:counts"));
 });
 
+// htmx looks for the places of what comes along only where the element that asked is, and news may have replaced that.
+document.body.addEventListener("htmx:oobErrorNoTarget", (event) => {
+  const place = document.getElementById(event.detail.content.id);
+  place?.replaceChildren(...event.detail.content.childNodes);
+  if (place) window.htmx.process(place);
+});
+
 /** Read a page of our own; undefined when the server cannot be reached or says no. Comes while nothing is pressed. */
 export async function get(url) {
   try {

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.utils import timezone
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from conversations.models import Conversation, Message
 from organizations import scope
@@ -42,6 +42,22 @@ def test_a_conversation_opened_on_a_phone_brings_its_acts(at_work: Page, served:
     acts.get_by_role("button", name="Klart").click()
     expect(at_work.locator(".toast")).to_contain_text("klart")
     assert status(town) == "done"
+
+
+def test_its_acts_come_too_when_news_have_replaced_the_row_that_asked(at_work: Page, served: str, town: Town) -> None:
+    at_work.set_viewport_size({"width": 390, "height": 844})
+    open_list(at_work, served, town)
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    at_work.route("**/conversations/1/**", hold)
+    with at_work.expect_request("**/conversations/1/**"):
+        at_work.get_by_role("link", name="Fråga om jobbet").click()
+    at_work.evaluate("document.getElementById('row-1').outerHTML += ''")
+    held[0].continue_()
+    expect(at_work.locator(".bottom-bar").get_by_role("button", name="Svara")).to_be_visible()
 
 
 def test_without_javascript_a_mail_can_be_read_answered_and_marked(browser: Browser, served: str, town: Town) -> None:

@@ -9,13 +9,18 @@ run:
 	@$(PYTHON) manage.py up
 
 # More workers than cores: they wait more than they work. Playwright keeps an event loop running in its process, which
-# tests that start one of their own cannot share.
-test: dev
+# tests that start one of their own cannot share. One target for each part, so that `make -k` runs the second one also
+# after a failure in the first.
+test: test-server test-browser
+test-server: dev
 	$(VENV) -m pytest -n 3 --dist worksteal -m "not slow and not browser"
+test-browser: dev
 	$(VENV) -m pytest -n 4 --dist worksteal -m "browser and not slow"
 
-test-slow: dev
+test-slow: test-slow-server test-slow-browser
+test-slow-server: dev
 	$(VENV) -m pytest -m "slow and not browser"
+test-slow-browser: dev
 	$(VENV) -m pytest -n 2 -m "slow and browser"
 
 # One target for each check, so that `make -k lint` runs the rest after a failure.
@@ -71,4 +76,4 @@ clean:
 dev:
 	@$(INSTALL) dev
 
-.PHONY: run test test-slow lint $(LINTS) format lock bench screenshots clean dev
+.PHONY: run test test-server test-browser test-slow test-slow-server test-slow-browser lint $(LINTS) format lock bench screenshots clean dev

@@ -17,11 +17,8 @@ def react(letter: Incoming, message: Message, inbox: Inbox) -> None:
     code = google_code(letter.mail)
     if code:
         record("inbox.forwarding_code", inbox, code=code)
-    contact = message.conversation.contact
-    wanted = inbox.confirmation_at(letter.delivery.received_at) and message.conversation.message_count == 1
-    if not wanted or contact is None or contact.complained_at is not None:
-        return
-    if is_calm(inbox, letter.delivery.received_at):
+    begins = message.conversation.message_count == 1
+    if begins and inbox.confirmation_at(letter.delivery.received_at) and is_calm(inbox, letter.delivery.received_at):
         confirm(
             message,
             obstacle=auto_answer_obstacle(letter.mail, letter.delivery.mail_from, letter.mail_class),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import signal
 import threading
@@ -25,6 +26,10 @@ def run(step: Callable[[], int], *channels: str, stop: threading.Event | None = 
     A lost database connection is waited out: the rows are the truth, so nothing is forgotten meanwhile.
     """
     stop = stop or _stop_on_signals()
+    # What is there now stays as long as the process: looking through it for garbage, again and again, took a fifteenth of
+    # the filing worker's time.
+    gc.collect()
+    gc.freeze()
     while not stop.is_set():
         try:
             with Listener(*channels) as listener:

@@ -163,6 +163,12 @@ def put_back(delivery: Delivery, **values: Any) -> None:
     )
 
 
+def is_mail_waiting() -> bool:
+    """Whether there is mail that nobody has tried to file."""
+    with scope.queue():
+        return Delivery.queue.filter(state=Delivery.State.ACCEPTED, attempts=0).exists()
+
+
 def waiting() -> int:
     """How many accepted deliveries of all organizations have no final state yet."""
     with scope.queue():

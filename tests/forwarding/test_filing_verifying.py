@@ -74,6 +74,18 @@ def test_a_mail_is_visible_before_its_author_is_proved(post: Pipeline, lillestad
     assert not due(lillestad)
 
 
+def test_a_loop_beside_the_filing_pauses_after_each_round_while_mail_waits(
+    post: Pipeline, lillestad: Town, verifier: Verifier
+) -> None:
+    post.receive(signed(mail()), lillestad.inbox)
+    post.send(mail("Den väntar"), JOBB)
+    assert verifier.verify_beside_filing() == 0
+    assert seen(lillestad) == ("verified", "signed")
+    post.file()
+    assert verifier.verify_beside_filing() == 1
+    assert verifier.verify_beside_filing() == 0
+
+
 def test_checking_gives_way_to_what_people_wait_for(post: Pipeline, lillestad: Town, verifier: Verifier) -> None:
     post.receive(signed(mail()), lillestad.inbox)
     verifier.verify_due()

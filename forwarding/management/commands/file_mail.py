@@ -48,7 +48,7 @@ class Command(BaseCommand):
                 return
             hurried = _limits(settings.READING_HURRIED_SECONDS)
             small, any_size = (running.enter_context(Reader(hurried)) for _ in range(2))
-            running.enter_context(_beside("verifying", verifier.verify_due))
+            running.enter_context(_beside("verifying", verifier.verify_beside_filing))
             # New mail does not wake this one: what it takes may wait for its next look.
             running.enter_context(_beside("again", partial(filing.file_again, patient)))
             running.enter_context(_beside("light", partial(filing.file_light, small), wakeups.SPOOL))

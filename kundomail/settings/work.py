@@ -15,7 +15,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 20 * 1024 * 1024  # octets of a form without its f
 REQUEST_BODY_OCTETS = ATTACHMENT_UPLOAD_OCTETS + DATA_UPLOAD_MAX_MEMORY_SIZE  # of anybody; more is answered 413
 
 # Filing of accepted mail (forwarding.filing).
-FILING_BATCH = 50  # deliveries claimed at a time
+FILING_BATCH = 80  # deliveries claimed at a time
 FILING_BATCH_OCTETS = 8 * 1024 * 1024  # of mail filed in one transaction; a larger mail has one to itself
 FILING_LEASE_SECONDS = 30  # how long a killed worker's mail waits; taking a row twice is harmless
 FILING_PORTION_SECONDS = 1.0  # of reading; then what was read is filed before more is read

@@ -136,7 +136,8 @@ def undo(message: Message, actor: User) -> Draft | None:
         return None
     sent = Event.objects.filter(kind=composer.SENT, subject_type="message", subject_id=message.pk).get()
     files = composer.files_of(message)
-    timeline.take_back(conversation, message, before=sent.data["before"], after=sent.data["after"])
+    # A mail can be planned for months ahead: its event may be older than the key, and events are never rewritten.
+    timeline.take_back(conversation, message, before=sent.data["before"], after=sent.data.get("after", {}))
     draft = _draft_again(conversation, message, files, actor, sent.data)
     record("message.taken_back", conversation, actor=actor, number=conversation.number)
     return draft

@@ -198,7 +198,7 @@ def take_back(conversation: Conversation, message: Message, *, before: State, af
     conversation.message_count -= 1
     conversation.version += 1
     waiting_since = _moment(before["unanswered_since"])
-    if state_of(conversation) == {"folder": "", **after}:  # mail sent before there were folders does not name one
+    if state_of(conversation) == {**_left_by_sending(conversation.status), **after}:
         restore_state(conversation, before)
     elif conversation.unanswered_since and waiting_since:
         conversation.unanswered_since = min(conversation.unanswered_since, waiting_since)
@@ -419,6 +419,15 @@ def _to_status(conversation: Conversation, status: str, *, at: datetime) -> None
         conversation.unanswered_since = None
     conversation.status = status
     conversation.waiting_until = None
+
+
+def _left_by_sending(status: str) -> State:
+    """What holds of `after` where the event of the sending does not say it: older events name no folder, or nothing at all.
+
+    Sending leads to several statuses, so any that is not unanswered is taken for its own: at worst what somebody has
+    decided since is undone, and no customer is forgotten.
+    """
+    return {"status": status, "folder": "", "waiting_until": None, "unanswered_since": None}
 
 
 def _moment(written: str | None) -> datetime | None:

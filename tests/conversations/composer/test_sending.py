@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import IntegrityError, transaction
@@ -12,6 +13,7 @@ from django.utils import timezone
 from conversations import composer, drafts, timeline
 from conversations.models import Conversation, Draft, Message
 from organizations import scope
+from organizations.models import Event, record
 from tests.conversations.composer.writing import BARRY, DAVID, on_the_wire, send
 from tests.support import builders
 from whitelabel import outbox_queue
@@ -98,6 +100,36 @@ def test_what_a_colleague_decided_since_stands_when_the_answer_is_taken_back(con
     assert drafts.undo(planned, town.agent)
     conversation.refresh_from_db()
     assert conversation.status == "waiting"
+
+
+@pytest.fixture
+def remembering_less(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sending as it once was: its event did not say which state the sending led to."""
+
+    def less(*args: Any, after: object, **named: Any) -> Event:
+        return record(*args, **named)
+
+    monkeypatch.setattr(composer, "record", less)
+
+
+@pytest.mark.usefixtures("remembering_less")
+@pytest.mark.parametrize("then", ["keep", "done", "wait"])
+def test_a_mail_is_taken_back_that_was_planned_before_its_state_was_remembered(conversation, town, then: str) -> None:
+    since = conversation.unanswered_since
+    planned = send(conversation, town, then=then, not_before=timezone.now() + timedelta(days=1))
+    assert drafts.undo(planned, town.agent)
+    conversation.refresh_from_db()
+    assert (conversation.status, conversation.unanswered_since) == ("unanswered", since)
+
+
+@pytest.mark.usefixtures("remembering_less")
+def test_a_mail_that_came_since_stays_unanswered_also_then(conversation, town) -> None:
+    timeline.set_status(conversation, Conversation.Status.DONE, actor=town.agent)
+    planned = send(conversation, town, not_before=timezone.now() + timedelta(days=1))
+    newer = builders.received(town.inbox, "Tillägg", "En sak till.", conversation=conversation)
+    assert drafts.undo(planned, town.agent)
+    conversation.refresh_from_db()
+    assert (conversation.status, conversation.unanswered_since) == ("unanswered", newer.received_at)
 
 
 def test_a_comment_is_no_activity_when_the_answer_is_taken_back(conversation, town) -> None:

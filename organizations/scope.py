@@ -85,10 +85,12 @@ def person(user_id: int) -> Iterator[None]:
 
 @contextmanager
 def _settings_for_transaction(name: str, value: str) -> Iterator[None]:
-    """Set a transaction-local PostgreSQL setting (set_config(…, true)) inside an atomic block; restore it after."""
+    """Set a transaction-local PostgreSQL setting (set_config(…, true)) inside an atomic block; it ends with the block."""
+    within_another = connection.in_atomic_block
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_SET, {"name": name, "value": value})
         before = cursor.fetchone()[0] or ""
         yield
-        # Within an outer transaction (tests, nested scopes) the setting would live on: releasing a savepoint keeps it.
-        cursor.execute(_SET, {"name": name, "value": before})
+        # The end of the transaction ends it; but releasing a savepoint (tests, nested scopes) would keep it.
+        if within_another:
+            cursor.execute(_SET, {"name": name, "value": before})

@@ -87,17 +87,30 @@ def test_a_shell_that_forgot_raises_and_raw_sql_there_sees_nothing() -> None:
     assert "scoped" not in shell.stdout
 
 
+def now() -> tuple[str, str]:
+    """What row-level security compares with: whether queues are open, and whose memberships."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_setting('app.queue', true), current_setting('app.user_id', true)")
+        queue, user_id = cursor.fetchone()
+        return queue or "", user_id or ""
+
+
 @pytest.mark.django_db
 def test_an_inner_scope_leaves_the_outer_one_as_it_was() -> None:
     first, second = person(), person()
-
-    def now() -> tuple[str, str]:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT current_setting('app.queue', true), current_setting('app.user_id', true)")
-            return cursor.fetchone()
-
     with scope.queue(), scope.person(first.pk):
         with scope.queue(), scope.person(second.pk):
             assert now() == ("on", str(second.pk))
         assert now() == ("on", str(first.pk))
+    assert now() == ("", "")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nothing_of_a_scope_outlives_its_transaction() -> None:
+    someone = person()
+    with scope.queue(), scope.person(someone.pk):
+        assert now() == ("on", str(someone.pk))
+    assert now() == ("", "")
+    with pytest.raises(RuntimeError), scope.person(someone.pk):
+        raise RuntimeError
     assert now() == ("", "")

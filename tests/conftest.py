@@ -28,6 +28,8 @@ from tests.support.template import database_template
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 
+pytest_plugins = ["tests.support.outgoing"]
+
 
 def _choose_servers() -> object:
     """Name the servers and this run's own database in the environment; gives what keeps the servers alive."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -19,9 +19,8 @@ from tests.conversations.composer.writing import send
 from tests.support import builders
 from tests.support.builders import Town
 from tests.support.outgoing import activated, age, fate, publishing, queued, some_key_pair
-from tests.support.relay import HANG_UP, FakeRelay, fake_relay
+from tests.support.relay import HANG_UP, FakeRelay
 from whitelabel import claims, keys, rotation
-from whitelabel.delivery import Courier
 from whitelabel.models import DkimKey, OutboundMail, SenderAddress, SenderDomain
 
 pytestmark = pytest.mark.django_db
@@ -43,19 +42,6 @@ def town() -> Town:
 def conversation(town: Town) -> Conversation:
     with scope.organization(town.organization):
         return builders.received(town.inbox).conversation
-
-
-@pytest.fixture
-def relay() -> Iterator[FakeRelay]:
-    with fake_relay() as server:
-        yield server
-
-
-@pytest.fixture
-def courier(relay: FakeRelay) -> Iterator[Courier]:
-    courier = Courier(relay.client(), question=relay.has)
-    yield courier
-    courier.close()
 
 
 def plan(town: Town, conversation: Conversation, ahead: timedelta = AHEAD) -> Message:

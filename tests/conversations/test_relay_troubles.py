@@ -23,7 +23,7 @@ from organizations import scope
 from tests.support import builders
 from tests.support.builders import Town
 from tests.support.outgoing import queued
-from tests.support.relay import HANG_UP, SILENCE, FakeRelay, Misbehaviour, fake_relay
+from tests.support.relay import HANG_UP, SILENCE, FakeRelay, Misbehaviour
 from whitelabel import outbox_queue
 from whitelabel.delivery import Courier
 from whitelabel.models import OutboundMail, OutboundRecipient
@@ -56,13 +56,8 @@ TROUBLES: dict[str, tuple[str, bytes | Misbehaviour, str]] = {
 
 
 @pytest.fixture
-def relay() -> Iterator[FakeRelay]:
-    with fake_relay() as server:
-        yield server
-
-
-@pytest.fixture
 def courier(relay: FakeRelay, settings: Any) -> Iterator[Courier]:
+    """A worker that waits only tenths of a second, for an answer and after a failure."""
     settings.RELAY_PAUSE_SECONDS = settings.RELAY_LONGEST_PAUSE_SECONDS = 0
     courier = Courier(relay.client(timeout_seconds=0.1, envelope_seconds=0.3, dot_seconds=0.3), question=relay.has)
     yield courier

@@ -1,25 +1,47 @@
-"""Builders for outgoing mail: letters, queued mails, activated addresses, and a DNS that publishes their keys."""
+"""Outgoing mail: letters, queued mails, activated addresses, a DNS that publishes their keys, and who carries them.
+
+Its fixtures are known to all tests (tests/conftest.py).
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
+import pytest
 from django.db.models import F
 from django.utils import timezone
 
 from inboxes.models import Inbox
 from organizations import scope
 from organizations.models import Organization
+from tests.support.builders import Town
+from tests.support.relay import FakeRelay, fake_relay
 from whitelabel import identity, keys, outbox
+from whitelabel.delivery import Courier
 from whitelabel.mime import Letter
 from whitelabel.mime_headers import Mailbox
 from whitelabel.models import DkimKey, OutboundMail, OutboundRecipient, SenderAddress, SenderDomain
 
 SENT_AT = datetime(2026, 3, 12, 10, 42, tzinfo=UTC)
+
+
+@pytest.fixture
+def relay() -> Iterator[FakeRelay]:
+    """A relay on loopback that takes every mail, until its `answer` is another."""
+    with fake_relay() as server:
+        yield server
+
+
+@pytest.fixture
+def courier(relay: FakeRelay) -> Iterator[Courier]:
+    """A worker for that relay, which can be asked what it took."""
+    courier = Courier(relay.client(), question=relay.has)
+    yield courier
+    courier.close()
 
 
 @lru_cache
@@ -46,6 +68,12 @@ def queued(inbox: Inbox, *recipients: str, **options: Any) -> OutboundMail:
     who = identity.choose(inbox.address, inbox.service_address, inbox.name)
     changes = options.pop("letter", {})
     return outbox.enqueue(who, letter(**changes), recipients or ("barry@example.org",), **options)
+
+
+def post(town: Town, *recipients: str, **options: Any) -> OutboundMail:
+    """As `queued`, for the town's inbox and in its scope."""
+    with scope.organization(town.organization):
+        return queued(town.inbox, *recipients, **options)
 
 
 def activated(inbox: Inbox, verdicts: Sequence[dict[str, Any]] = (), **claim: Any) -> SenderAddress:
@@ -94,6 +122,12 @@ def fate(organization: Organization, mail: OutboundMail) -> tuple[str, dict[str,
         state = OutboundMail.objects.values_list("state", flat=True).get(pk=mail.pk)
         recipients = OutboundRecipient.objects.filter(mail=mail).values_list("address", "state")
         return state, dict(recipients)
+
+
+def last_reply(organization: Organization, mail: OutboundMail) -> str:
+    """What the relay said last about the mail."""
+    with scope.organization(organization):
+        return OutboundMail.objects.values_list("last_reply", flat=True).get(pk=mail.pk)
 
 
 def within(seconds: float, true: Callable[[], object]) -> None:

@@ -55,6 +55,7 @@ class Misbehaviour:
 
 HANG_UP = Misbehaviour("hang up")
 SILENCE = Misbehaviour("silence")
+LATER = b"451 4.7.1 try later"
 
 
 @dataclass

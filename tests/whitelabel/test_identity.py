@@ -17,11 +17,6 @@ pytestmark = pytest.mark.django_db
 ALL_GREEN = [verdict(key) for key in ("spf", "mx1", "mx2", "dkim-k1", "dkim-k2", "owner")]
 
 
-@pytest.fixture
-def town() -> builders.Town:
-    return builders.town()
-
-
 def chosen(town: builders.Town) -> Identity:
     inbox = town.inbox
     return identity.choose(inbox.address, inbox.service_address, inbox.name)

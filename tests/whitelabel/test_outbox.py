@@ -21,11 +21,6 @@ from whitelabel.models import OutboundMail, OutboundRecipient, SenderAddress
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def town() -> builders.Town:
-    return builders.town()
-
-
 def service(town: builders.Town) -> identity.Identity:
     return identity.choose(town.inbox.address, town.inbox.service_address, town.inbox.name)
 

@@ -12,8 +12,8 @@ from django.conf import settings
 
 from organizations import scope
 from tests.support import builders
-from tests.support.outgoing import age, fate, queued
-from tests.support.relay import HANG_UP, SILENCE, FakeRelay, Misbehaviour, fake_relay
+from tests.support.outgoing import age, fate, post
+from tests.support.relay import HANG_UP, LATER, SILENCE, FakeRelay, Misbehaviour
 from whitelabel import outbox_queue
 from whitelabel.delivery import Courier, record_bounce
 from whitelabel.models import OutboundMail, OutboundRecipient
@@ -21,20 +21,13 @@ from whitelabel.relay import Envelope, Reply
 
 pytestmark = pytest.mark.django_db
 
-LATER = b"451 4.7.1 try later"
-
 
 @pytest.fixture
-def town() -> builders.Town:
-    return builders.town()
-
-
-@pytest.fixture
-def relay(settings: Any) -> Iterator[FakeRelay]:
+def relay(relay: FakeRelay, settings: Any) -> FakeRelay:
+    """A relay that cannot be asked."""
     settings.RELAY_PAUSE_SECONDS = settings.RELAY_LONGEST_PAUSE_SECONDS = 0
     settings.RELAY_QUESTION = ""
-    with fake_relay() as server:
-        yield server
+    return relay
 
 
 @pytest.fixture
@@ -42,11 +35,6 @@ def courier(relay: FakeRelay) -> Iterator[Courier]:
     courier = Courier(relay.client(timeout_seconds=0.2, dot_seconds=0.2))
     yield courier
     courier.close()
-
-
-def post(town: builders.Town, *recipients: str) -> OutboundMail:
-    with scope.organization(town.organization):
-        return queued(town.inbox, *recipients)
 
 
 def days_pass(courier: Courier, mail: OutboundMail) -> None:

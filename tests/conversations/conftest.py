@@ -37,6 +37,13 @@ def lillestad(db: Any) -> builders.Town:
 
 
 @pytest.fixture
+def scope_open(lillestad: builders.Town) -> Iterator[None]:
+    """The town's scope stays open during the test."""
+    with scope.organization(lillestad.organization):
+        yield
+
+
+@pytest.fixture
 def agent(lillestad: builders.Town) -> Client:
     """The town's agent, logged in."""
     return signed_in(lillestad.agent)

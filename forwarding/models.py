@@ -74,7 +74,7 @@ class Delivery(TenantModel):
     class Meta:
         verbose_name_plural = "deliveries"
         indexes: ClassVar = [
-            # Both for forwarding.queue.
+            # These three for forwarding.queue.
             models.Index(
                 fields=["organization", "next_attempt_at", "id"], condition=Q(state="accepted"), name="delivery_due"
             ),
@@ -83,7 +83,11 @@ class Delivery(TenantModel):
                 condition=Q(state="accepted", attempts__gt=0),
                 name="delivery_tried",
             ),
-            models.Index(fields=["verify_at"], condition=Q(verify_at__isnull=False), name="delivery_unverified"),
+            models.Index(
+                fields=["organization", "verify_at", "id"],
+                condition=Q(verify_at__isnull=False),
+                name="delivery_unproved",
+            ),
             models.Index(fields=["organization"], condition=Q(state="parked"), name="delivery_parked"),
             models.Index(fields=["organization", "received_at"], name="delivery_by_time"),
             models.Index(fields=["organization", "sender"], name="delivery_by_sender"),

@@ -1,4 +1,5 @@
-"""The filing queue: deliveries that are accepted but have no final state yet.
+"""The filing queue: deliveries that are accepted but have no final state yet. A second queue on the same rows: those that
+are filed, and whose author is to be proved (forwarding.verifying).
 
 A worker claims rows under a lease and commits before it works, so a worker that dies loses its lease, not the mail.
 """
@@ -33,32 +34,26 @@ _CLAIM = """
             WHERE {waiting} AND organization_id > waiting.id ORDER BY organization_id LIMIT 1
         ) FROM waiting WHERE waiting.id IS NOT NULL
     )
-    UPDATE forwarding_delivery AS delivery
-    SET lease_until = now() + %(lease)s * interval '1 second', attempts = attempts + 1
+    UPDATE forwarding_delivery AS delivery SET {taken}
     FROM forwarding_rawmail AS raw
     WHERE raw.id = delivery.raw_id AND raw.organization_id = delivery.organization_id AND delivery.id IN (
         SELECT id FROM forwarding_delivery
         WHERE id = ANY(ARRAY(
             SELECT due.id FROM waiting CROSS JOIN LATERAL (
-                SELECT id, row_number() OVER (ORDER BY next_attempt_at, id) AS turn FROM ({due}) AS next
+                SELECT id, row_number() OVER (ORDER BY at, id) AS turn FROM ({due}) AS next
             ) AS due ORDER BY turn, random() LIMIT %(limit)s
         ))
         FOR UPDATE SKIP LOCKED
-    ) AND state = 'accepted' AND (lease_until IS NULL OR lease_until < now())
-    RETURNING delivery.organization_id, delivery.id, delivery.attempts, raw.size, delivery.failures
+    ) AND {waiting} AND {free}
+    RETURNING delivery.organization_id, delivery.id, {told}
 """
-# As in the conditions of the indexes delivery_due and delivery_tried.
-_ANY, _TRIED = "state = 'accepted'", "state = 'accepted' AND attempts > 0"
-_NEW = "state = 'accepted' AND attempts = 0"
 _DUE = """
-    SELECT id, next_attempt_at FROM forwarding_delivery
-    WHERE organization_id = waiting.id AND {wanted} AND next_attempt_at <= now()
-        AND (lease_until IS NULL OR lease_until < now())
-    ORDER BY next_attempt_at, id LIMIT %(limit)s
+    SELECT id, {at} AS at FROM forwarding_delivery
+    WHERE organization_id = waiting.id AND {wanted} AND {free} ORDER BY {at}, id LIMIT %(limit)s
 """
 # A sender's mail keeps its order: it would begin a conversation of its own if it came before what it continues.
 _DUE_AND_LIGHT = """
-    SELECT id, next_attempt_at FROM (
+    SELECT id, next_attempt_at AS at FROM (
         SELECT oldest.*, max(raw.size) OVER (PARTITION BY oldest.mail_from ORDER BY oldest.id) AS heaviest
         FROM (
             SELECT id, organization_id, raw_id, mail_from, next_attempt_at, attempts FROM forwarding_delivery
@@ -69,17 +64,33 @@ _DUE_AND_LIGHT = """
     ) AS weighed
     WHERE heaviest <= %(light)s AND attempts = 0
 """
-_NEXT_NEW = _CLAIM.format(waiting=_ANY, due=_DUE.format(wanted=_NEW))
-_NEXT_LIGHT = _CLAIM.format(waiting=_ANY, due=_DUE_AND_LIGHT)
-_NEXT_TRIED = _CLAIM.format(waiting=_TRIED, due=_DUE.format(wanted=_TRIED))
+# As in the conditions of the indexes delivery_due, delivery_tried and delivery_unproved.
+_ANY, _TRIED, _UNPROVED = "state = 'accepted'", "state = 'accepted' AND attempts > 0", "verify_at IS NOT NULL"
+_NEW = "state = 'accepted' AND attempts = 0"
+_FILING = {
+    "at": "next_attempt_at",
+    "free": "next_attempt_at <= now() AND (lease_until IS NULL OR lease_until < now())",
+    "taken": "lease_until = now() + %(filing)s * interval '1 second', attempts = attempts + 1",
+    "told": "delivery.attempts, raw.size, delivery.failures",
+}
+_PROVING = {
+    "at": "verify_at",
+    "free": "verify_at <= now()",
+    "taken": "verify_at = now() + %(proving)s * interval '1 second', verify_attempts = verify_attempts + 1",
+    "told": "delivery.verify_attempts, raw.size",
+}
+_NEXT_NEW = _CLAIM.format(waiting=_ANY, due=_DUE.format(wanted=_NEW, **_FILING), **_FILING)
+_NEXT_LIGHT = _CLAIM.format(waiting=_ANY, due=_DUE_AND_LIGHT, **_FILING)
+_NEXT_TRIED = _CLAIM.format(waiting=_TRIED, due=_DUE.format(wanted=_TRIED, **_FILING), **_FILING)
+_NEXT_UNPROVED = _CLAIM.format(waiting=_UNPROVED, due=_DUE.format(wanted=_UNPROVED, **_PROVING), **_PROVING)
 LIGHT_WINDOW = 200  # due rows of an organization among which small ones are looked for
 
 
 @dataclass(frozen=True, order=True)
 class Claim:
-    """A delivery this worker may file until the lease ends. `attempts` counts this one; `size` is in octets.
+    """A delivery this worker may file, or prove, until the lease ends. `attempts` counts this one; `size` is in octets.
 
-    `failures`: how many of the attempts ended in an error. The others ended with their worker, or took too long.
+    `failures`: how many attempts at filing ended in an error. The others ended with their worker, or took too long.
     """
 
     organization_id: int
@@ -106,6 +117,11 @@ def claim_again() -> list[Claim]:
     for the guilty one.
     """
     return _claim(_NEXT_TRIED, 1)
+
+
+def claim_unproved(limit: int) -> list[Claim]:
+    """Take up to `limit` filed deliveries whose author is to be proved now, each organization in turn."""
+    return _claim(_NEXT_UNPROVED, limit)
 
 
 def batches(claims: Sequence[Claim], octets: int) -> Iterator[list[Claim]]:
@@ -177,7 +193,8 @@ def waiting() -> int:
 
 def _claim(statement: str, limit: int) -> list[Claim]:
     parameters = {
-        "lease": settings.FILING_LEASE_SECONDS,
+        "filing": settings.FILING_LEASE_SECONDS,
+        "proving": settings.VERIFY_LEASE_SECONDS,
         "limit": limit,
         "window": LIGHT_WINDOW,
         "light": settings.FILING_LIGHT_OCTETS,

@@ -1,8 +1,8 @@
 """Proving the author of filed mail: DKIM and ARC on the octets, asked of the DNS, after the mail is visible.
 
-It is a second queue on the same rows (Delivery.verify_at), so a slow nameserver delays no mail. A domain that cannot
-be asked is asked again later; until then the mail's author is unknown, never false. Signatures are checked in a child
-process that may be killed; a mail that stops it is not verified, and says so.
+It has a queue of its own on the same rows (Delivery.verify_at), so a slow nameserver delays no mail. A domain that
+cannot be asked is asked again later; until then the mail's author is unknown, never false. Signatures are checked in a
+child process that may be killed; a mail that stops it is not verified, and says so.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from typing import Self
 import dns.nameserver
 import dns.resolver
 from django.conf import settings
-from django.db import connection
 from django.db.models import F
 from django.utils import timezone
 
@@ -54,17 +53,6 @@ from whitelabel.survey.settings import parse_resolver
 log = logging.getLogger(__name__)
 
 _NICENESS = 10  # of the checks: mail that is read and filed is waited for, and they are not
-_CLAIM = """
-    UPDATE forwarding_delivery AS delivery
-    SET verify_at = now() + %s * interval '1 second', verify_attempts = verify_attempts + 1
-    FROM forwarding_rawmail AS raw
-    WHERE raw.id = delivery.raw_id AND raw.organization_id = delivery.organization_id AND delivery.id IN (
-        SELECT id FROM forwarding_delivery WHERE verify_at <= now() ORDER BY verify_at LIMIT %s FOR UPDATE SKIP LOCKED
-    )
-    RETURNING delivery.organization_id, delivery.id, delivery.verify_attempts, raw.size
-"""
-
-
 HOLDING = {"forwarding.authenticity": {"ArcSet", "Examination", "Outcome", "Signature"}}
 _NOT_EXAMINABLE = Verdict(Level.UNVERIFIED, Reason.NOT_EXAMINABLE)
 _HEADER_OCTETS = 512 * 1024
@@ -98,9 +86,7 @@ class Verifier:
 
     def verify_due(self) -> int:
         """Look at what is due; returns how many deliveries were taken. What half the lease is too short for is given back."""
-        with scope.queue(), connection.cursor() as cursor:
-            cursor.execute(_CLAIM, [settings.VERIFY_LEASE_SECONDS, settings.VERIFY_BATCH])
-            due = [Claim(*row) for row in cursor.fetchall()]
+        due = queue.claim_unproved(settings.VERIFY_BATCH)
         deadline = time.monotonic() + settings.VERIFY_LEASE_SECONDS / 2
         for batch in queue.batches(due, settings.FILING_BATCH_OCTETS):
             self._verify(batch, deadline)

@@ -24,8 +24,9 @@ from forwarding.sender_records import keys_at
 from forwarding.verifying import Verifier, resolver_from_settings
 from organizations import scope, wakeups
 from tests.forwarding.dns_zone import Zone, resolver_for
+from tests.forwarding.test_queue import waiting
 from tests.forwarding.test_signature_checks import PRIVATE, RECORD
-from tests.support.builders import Town
+from tests.support.builders import Town, town
 from tests.support.forwarders import exchange_footer
 from tests.support.mails import Pipeline, mail, messages
 
@@ -84,6 +85,17 @@ def test_a_loop_beside_the_filing_pauses_after_each_round_while_mail_waits(
     post.file()
     assert verifier.verify_beside_filing() == 1
     assert verifier.verify_beside_filing() == 0
+
+
+def test_a_single_mail_is_proved_in_the_first_round_beside_another_organizations_flood(
+    post: Pipeline, lillestad: Town, verifier: Verifier, settings: Any
+) -> None:
+    post.receive(signed(mail()), lillestad.inbox)
+    flooded = town("Storstad", "info@storstad.se", "Info")
+    long_ago = timezone.now() - timedelta(hours=1)
+    waiting(flooded, 4 * settings.VERIFY_BATCH, state="filed", attempts=1, verify_at=long_ago)
+    assert verifier.verify_due() == settings.VERIFY_BATCH
+    assert seen(lillestad) == ("verified", "signed")
 
 
 def test_checking_gives_way_to_what_people_wait_for(post: Pipeline, lillestad: Town, verifier: Verifier) -> None:

@@ -1,9 +1,9 @@
-"""The filing queue: whose turn it is, however much of one organization waits, and what taking a turn costs."""
+"""The queues of deliveries: whose turn it is, however much of one organization waits, and what taking a turn costs."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -22,6 +22,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 BACKLOG = 2_100
 FLOOD = 8_000
+TRIED = {"attempts": 1}
+UNPROVED = {"state": "filed", "attempts": 1, "verify_at": datetime(2026, 1, 1, tzinfo=UTC)}
 COPIES = """
     INSERT INTO forwarding_delivery (mail_from, {0})
     SELECT 'a' || each || '@example.org', {0} FROM forwarding_delivery, generate_series(2, %s) AS each WHERE id = %s
@@ -54,12 +56,14 @@ def waiting(of: Town, number: int, **fields: Any) -> None:
             cursor.execute(COPIES.format(", ".join(others)), [number, first.pk])
 
 
-@pytest.mark.parametrize("take", [queue.claim, queue.claim_light])
+@pytest.mark.parametrize(
+    ("take", "fields"), [(queue.claim, {}), (queue.claim_light, {}), (queue.claim_unproved, UNPROVED)]
+)
 def test_a_single_mail_is_taken_in_the_next_round_however_much_waits_before_it(
-    lillestad: Town, storstad: Town, take: Callable[[int], list[Claim]]
+    lillestad: Town, storstad: Town, take: Callable[[int], list[Claim]], fields: dict[str, Any]
 ) -> None:
-    waiting(lillestad, BACKLOG)
-    waiting(storstad, 1)
+    waiting(lillestad, BACKLOG, **fields)
+    waiting(storstad, 1, **fields)
     taken = take(50)
     assert len(taken) == 50
     assert storstad.organization.pk in {claim.organization_id for claim in taken}
@@ -73,28 +77,40 @@ def test_a_single_mail_that_was_tried_before_has_its_turn_too(lillestad: Town, s
 
 
 @pytest.mark.parametrize(
-    ("tried", "take"),
+    ("flood", "other", "take"),
     [
-        (0, partial(queue.claim, 50)),
-        (0, partial(queue.claim_light, 50)),
-        (0, queue.claim_again),
-        (1, queue.claim_again),
+        ({}, TRIED, partial(queue.claim, 50)),
+        ({}, TRIED, partial(queue.claim_light, 50)),
+        ({}, TRIED, queue.claim_again),
+        (TRIED, TRIED, queue.claim_again),
+        (UNPROVED, UNPROVED, partial(queue.claim_unproved, 50)),
+        (UNPROVED, TRIED, partial(queue.claim_unproved, 50)),
     ],
 )
 def test_a_turn_costs_no_more_when_much_is_waiting(
-    lillestad: Town, storstad: Town, tried: int, take: Callable[[], list[Claim]]
+    lillestad: Town,
+    storstad: Town,
+    flood: dict[str, Any],
+    other: dict[str, Any],
+    take: Callable[[], list[Claim]],
 ) -> None:
-    waiting(lillestad, FLOOD, attempts=tried)
-    waiting(storstad, 2, attempts=1)
+    waiting(lillestad, FLOOD, **flood)
+    waiting(storstad, 2, **other)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE forwarding_delivery, forwarding_rawmail")
+    assert rows_seen(plan_of(take)) < FLOOD / 2
+
+
+def plan_of(take: Callable[[], list[Claim]]) -> dict[str, Any]:
+    """How PostgreSQL carries out a claim that takes something, with what it saw of the rows."""
     with CaptureQueriesContext(connection) as ran:
         assert take()
     [statement] = [query["sql"] for query in ran if "UPDATE" in query["sql"]]
     with scope.queue(), connection.cursor() as cursor:
         cursor.execute("EXPLAIN (ANALYZE, FORMAT JSON) " + statement)
-        [plan] = cursor.fetchone()[0]
-    assert rows_seen(plan["Plan"]) < FLOOD / 2
+        [found] = cursor.fetchone()[0]
+    plan: dict[str, Any] = found["Plan"]
+    return plan
 
 
 def rows_seen(node: dict[str, Any]) -> int:

@@ -24,14 +24,15 @@ from organizations import scope
 
 # One organization's flood must not hold up another's single mail: each has a first, before any has a second. The
 # organizations with waiting mail are found by skipping through the index from one to the next, so that a claim costs the
-# same however much of one of them waits.
+# same however much of one of them waits. They are asked for in that index's full order: for the order of organizations
+# alone PostgreSQL also takes an index of all rows, and walks past everything that is done.
 _CLAIM = """
     WITH RECURSIVE waiting AS (
-        (SELECT organization_id AS id FROM forwarding_delivery WHERE {waiting} ORDER BY organization_id LIMIT 1)
+        (SELECT organization_id AS id FROM forwarding_delivery WHERE {waiting} ORDER BY organization_id, {at}, id LIMIT 1)
         UNION ALL
         SELECT (
             SELECT organization_id FROM forwarding_delivery
-            WHERE {waiting} AND organization_id > waiting.id ORDER BY organization_id LIMIT 1
+            WHERE {waiting} AND organization_id > waiting.id ORDER BY organization_id, {at}, id LIMIT 1
         ) FROM waiting WHERE waiting.id IS NOT NULL
     )
     UPDATE forwarding_delivery AS delivery SET {taken}

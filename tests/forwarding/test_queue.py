@@ -101,6 +101,26 @@ def test_a_turn_costs_no_more_when_much_is_waiting(
     assert rows_seen(plan_of(take)) < FLOOD / 2
 
 
+@pytest.mark.parametrize(
+    ("flood", "done", "take"),
+    [
+        ({}, {"state": "filed"}, partial(queue.claim, 50)),
+        (TRIED, {"state": "filed"}, queue.claim_again),
+        (UNPROVED, {"verify_at": None}, partial(queue.claim_unproved, 50)),
+    ],
+)
+def test_nor_when_much_was_waiting_and_the_planner_has_not_heard_that_it_is_done(
+    lillestad: Town, storstad: Town, flood: dict[str, Any], done: dict[str, Any], take: Callable[[], list[Claim]]
+) -> None:
+    waiting(lillestad, FLOOD, **flood)
+    waiting(storstad, 2, **flood)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE forwarding_delivery, forwarding_rawmail")
+    with scope.organization(lillestad.organization):
+        Delivery.objects.update(**done)
+    assert rows_seen(plan_of(take)) < FLOOD / 2
+
+
 def plan_of(take: Callable[[], list[Claim]]) -> dict[str, Any]:
     """How PostgreSQL carries out a claim that takes something, with what it saw of the rows."""
     with CaptureQueriesContext(connection) as ran:

@@ -4,6 +4,7 @@ Leaves are simple tags (`icon`, `state`, `button`, `copy`, …); containers are 
 `banner`). Every one renders one template of `templates/components/`. The page /components/ shows all of them.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
@@ -76,6 +77,14 @@ def _icon(name: str, size: int, label: str) -> SafeString:
 def visible(text: str) -> str:
     """What somebody outside wrote, a name, a subject, an address, with marks for characters that turn text around."""
     return visible_controls(text)
+
+
+@register.filter
+@stringfilter
+def breakable(address: str) -> SafeString:
+    """An address as `visible`, that too narrow a line breaks after its @ or before a dot and not in the middle of a word."""
+    words = re.split(r"(?<=@)|(?=\.)", visible_controls(address))
+    return format_html_join(mark_safe("<wbr>"), "{}", ((word,) for word in words))
 
 
 @register.simple_tag

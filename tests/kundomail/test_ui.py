@@ -180,6 +180,11 @@ def test_the_copy_button_says_what_it_copies() -> None:
     assert 'aria-label="Copy service address"' in render('{% copy "x" label="service address" %}')
 
 
+def test_an_address_breaks_at_its_joints_and_cannot_become_markup() -> None:
+    assert ui.breakable("a.b@lillestad.se") == "a<wbr>.b@<wbr>lillestad<wbr>.se"
+    assert ui.breakable("<b>@x.se\u202e") == "&lt;b&gt;@<wbr>x<wbr>.se\ufffd"
+
+
 @pytest.mark.parametrize(("number", "shown"), [(1, ">1<"), (999, ">999<"), (1000, ">999+<")])
 def test_a_count_has_at_most_three_digits(number: int, shown: str) -> None:
     assert shown in render("{% count number %}", number=number)

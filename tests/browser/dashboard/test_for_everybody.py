@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.utils import timezone
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from conversations.models import Conversation, Message
 from organizations import scope
 from organizations.models import User
-from tests.browser.dashboard.pages import open_list, receive, status
+from tests.browser.dashboard.pages import open_conversation, open_list, receive, status
 from tests.support import builders
 from tests.support.browsing import be_patient, log_in
 from tests.support.builders import Town
@@ -58,6 +59,62 @@ def test_its_acts_come_too_when_news_have_replaced_the_row_that_asked(at_work: P
     at_work.evaluate("document.getElementById('row-1').outerHTML += ''")
     held[0].continue_()
     expect(at_work.locator(".bottom-bar").get_by_role("button", name="Svara")).to_be_visible()
+
+
+@pytest.mark.parametrize("language", ["sv", "en"])
+def test_a_long_address_breaks_at_its_joints_and_nothing_lies_over_it(
+    at_work: Page, served: str, town: Town, language: str
+) -> None:
+    User.objects.update(language=language)
+    local, domain = "automatiska.kvittenser.och.utskick", "kundtjanst.stockholmsregionen.example.org"
+    named = receive(town, "Kvittens", sender=("Region Stockholms kundtjänst", f"{local}@{domain}"))
+    with scope.organization(town.organization):
+        builders.received(town.inbox, conversation=named.conversation, sender=("", f"{local}@{domain}"))
+        Message.objects.filter(conversation=named.conversation).update(mail_class="auto_generated")
+    open_conversation(at_work, served, town, 2)
+    for width in (320, 390, 1200, 1440):
+        at_work.set_viewport_size({"width": width, "height": 844})
+        for head in at_work.locator(".message-head").all():
+            assert head.evaluate("head => head.scrollWidth <= head.clientWidth"), width
+            name, *others = (head.locator(part).first for part in (".message-from", ".badge", "time"))
+            assert not any(overlap(name, other) for other in others), width
+            shown = lines(head.get_by_text(domain).first)
+            assert "".join(shown) == f"{local}@{domain}"
+            assert all(before[-1] == "@" or after[0] == "." for before, after in pairwise(shown)), (width, shown)
+
+
+def lines(text: Locator) -> list[str]:
+    """The lines an element's text is set in."""
+    found: list[str] = text.evaluate(
+        """(element) => {
+            const walker = document.createTreeWalker(element, NodeFilter.SHOW_TEXT), lines = new Map()
+            while (walker.nextNode()) {
+                for (let place = 0; place < walker.currentNode.length; place++) {
+                    const range = document.createRange()
+                    range.setStart(walker.currentNode, place)
+                    range.setEnd(walker.currentNode, place + 1)
+                    const top = Math.round(range.getBoundingClientRect().top)
+                    lines.set(top, (lines.get(top) || "") + range)
+                }
+            }
+            return [...lines.values()]
+        }"""
+    )
+    return found
+
+
+def overlap(one: Locator, other: Locator) -> bool:
+    """Whether two elements' boxes have a part in common."""
+    left, top, right, bottom = box(one)
+    other_left, other_top, other_right, other_bottom = box(other)
+    return left < other_right and other_left < right and top < other_bottom and other_top < bottom
+
+
+def box(element: Locator) -> tuple[float, float, float, float]:
+    """The left, top, right and bottom edge of an element, in px."""
+    found = element.bounding_box()
+    assert found is not None
+    return found["x"], found["y"], found["x"] + found["width"], found["y"] + found["height"]
 
 
 def test_without_javascript_a_mail_can_be_read_answered_and_marked(browser: Browser, served: str, town: Town) -> None:

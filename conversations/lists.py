@@ -13,12 +13,22 @@ from typing import Any
 from django.conf import settings
 from django.db.models import Count, Q, QuerySet
 from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from conversations.models import Conversation
 from organizations.models import User
 
 Status, Folder = Conversation.Status, Conversation.Folder
+
+
+@dataclass(frozen=True)
+class Empty:
+    """What is true of a list without rows, while mail does arrive: a heading, a sentence, and a picture's name."""
+
+    title: str | Promise
+    text: str | Promise
+    icon: str
 
 
 @dataclass(frozen=True)
@@ -32,6 +42,7 @@ class ConversationList:
     name: str
     label: str | Promise
     icon: str
+    empty: Empty
     order_by: str = "last_activity_at"
     oldest_first: bool = False
     counted: bool = True
@@ -40,22 +51,98 @@ class ConversationList:
 
 
 UNANSWERED = ConversationList(
-    "unanswered", pgettext_lazy("list", "Unanswered"), "mail-question-mark", "unanswered_since", oldest_first=True
+    "unanswered",
+    pgettext_lazy("list", "Unanswered"),
+    "mail-question-mark",
+    Empty(_("No unanswered"), _("Everybody who wrote has an answer."), "circle-check-big"),
+    order_by="unanswered_since",
+    oldest_first=True,
 )
-MINE = ConversationList("mine", pgettext_lazy("list", "Mine"), "user-round")
-UNASSIGNED = ConversationList("unassigned", pgettext_lazy("list", "Unassigned"), "user-round-x")
-WAITING = ConversationList("waiting", pgettext_lazy("list", "Waiting"), "clock")
-UNDELIVERED = ConversationList("undelivered", pgettext_lazy("list", "Not delivered"), "mail-x", rare=True)
-DONE = ConversationList("done", pgettext_lazy("list", "Done"), "circle-check", counted=False)
-ACTIVITY = ConversationList("activity", pgettext_lazy("list", "Latest activity"), "activity", counted=False)
-AUTOREPLIES, BOUNCES, SPAM = APART = tuple(
-    ConversationList(str(folder), label, icon, counted=False, rare=True, folder=folder)
-    for folder, label, icon in (
-        (Folder.AUTOREPLIES, pgettext_lazy("list", "Automatic replies"), "bot"),
-        (Folder.BOUNCES, pgettext_lazy("list", "Bounces"), "mail-warning"),
-        (Folder.SPAM, pgettext_lazy("list", "Spam"), "ban"),
-    )
+MINE = ConversationList(
+    "mine",
+    pgettext_lazy("list", "Mine"),
+    "user-round",
+    Empty(
+        _("Nothing is assigned to you"),
+        _("Take something from Unassigned, or answer a mail: then it is yours."),
+        "user-round",
+    ),
 )
+UNASSIGNED = ConversationList(
+    "unassigned",
+    pgettext_lazy("list", "Unassigned"),
+    "user-round-x",
+    Empty(_("Everything is assigned"), _("Each open conversation has somebody who takes care of it."), "users-round"),
+)
+WAITING = ConversationList(
+    "waiting",
+    pgettext_lazy("list", "Waiting"),
+    "clock",
+    Empty(_("Nothing is waiting"), _("Conversations you set to wait for somebody else are kept here."), "clock"),
+)
+UNDELIVERED = ConversationList(
+    "undelivered",
+    pgettext_lazy("list", "Not delivered"),
+    "mail-x",
+    Empty(
+        _("Everything has been delivered"),
+        _("A conversation is shown here when a mail sent from it cannot be delivered, until it is marked as done."),
+        "mail-check",
+    ),
+    rare=True,
+)
+DONE = ConversationList(
+    "done",
+    pgettext_lazy("list", "Done"),
+    "circle-check",
+    Empty(
+        _("Nothing is done yet"), _("Conversations marked as done are kept here and can be reopened."), "circle-check"
+    ),
+    counted=False,
+)
+ACTIVITY = ConversationList(
+    "activity",
+    pgettext_lazy("list", "Latest activity"),
+    "activity",
+    Empty(_("No conversations"), _("There is nothing on this page of the list."), "inbox"),
+    counted=False,
+)
+AUTOREPLIES = ConversationList(
+    str(Folder.AUTOREPLIES),
+    pgettext_lazy("list", "Automatic replies"),
+    "bot",
+    Empty(
+        _("No automatic replies"),
+        _("Absence notices and receipts that answer no mail sent from here are kept here."),
+        "bot",
+    ),
+    counted=False,
+    rare=True,
+    folder=Folder.AUTOREPLIES,
+)
+BOUNCES = ConversationList(
+    str(Folder.BOUNCES),
+    pgettext_lazy("list", "Bounces"),
+    "mail-warning",
+    Empty(
+        _("No bounces"),
+        _("Reports about mail sent in your name, but not from here, are kept here."),
+        "mail-warning",
+    ),
+    counted=False,
+    rare=True,
+    folder=Folder.BOUNCES,
+)
+SPAM = ConversationList(
+    str(Folder.SPAM),
+    pgettext_lazy("list", "Spam"),
+    "ban",
+    Empty(_("No spam"), _("Conversations marked as spam are kept here and can be taken back."), "ban"),
+    counted=False,
+    rare=True,
+    folder=Folder.SPAM,
+)
+APART = (AUTOREPLIES, BOUNCES, SPAM)
 LISTS = {each.name: each for each in (UNANSWERED, MINE, UNASSIGNED, WAITING, UNDELIVERED, DONE, ACTIVITY, *APART)}
 
 _ROW_FIELDS = (

@@ -87,6 +87,7 @@ class Row:
     unread: bool
     current: bool
     inbox: str
+    read_in_part: bool
     attachments: bool
     notes: int
     assignee: str
@@ -96,7 +97,10 @@ class Row:
 
 
 class Workplace:
-    """One request's rail and list. Costs five queries: inboxes, counts, what is kept apart, faults, rows."""
+    """One request's rail and list. Costs five queries: inboxes, counts, what is kept apart, faults, rows.
+
+    And one more when a row has no words to show: why.
+    """
 
     def __init__(self, request: HttpRequest, place: Place) -> None:
         self.request = request
@@ -112,7 +116,7 @@ class Workplace:
         return self.rail(inboxes) | {
             "place": self.place,
             "list_title": self.title(),
-            "rows": [self._row(each, current, several=len(inboxes) > 1) for each in found.conversations],
+            "rows": self._rows(found.conversations, current, several=len(inboxes) > 1),
             "list_url": self.url(self.place),
             "list_query": self.place.query(),
             "earlier_url": self._page_url(before=found.before) if found.before else "",
@@ -218,21 +222,30 @@ class Workplace:
             "current": which == self.place.which and not self.place.words,
         }
 
-    def _row(self, conversation: Conversation, current: Conversation | None, *, several: bool) -> Row:
+    def _rows(self, found: Sequence[Conversation], current: Conversation | None, *, several: bool) -> list[Row]:
+        partly = lists.read_in_part(found)
+        return [self._row(each, current, several=several, read_in_part=each.pk in partly) for each in found]
+
+    def _row(
+        self, conversation: Conversation, current: Conversation | None, *, several: bool, read_in_part: bool
+    ) -> Row:
+        subject = visible_controls(conversation.subject)
+        missing = _("Could not be read – open the original") if read_in_part else ""
         assignee = conversation.assignee
         unanswered = conversation.status == Conversation.Status.UNANSWERED
         return Row(
             id=conversation.number,
             url=self.conversation_url(conversation.number),
             sender=visible_controls(conversation.sender_label) or _("Unknown sender"),
-            subject=visible_controls(conversation.subject) or _("(no subject)"),
-            text=visible_controls(conversation.snippet),
+            subject=subject or missing or _("(no subject)"),
+            text=visible_controls(conversation.snippet) or (missing if subject else ""),
             at=conversation.unanswered_since
             if self.place.which.order_by == "unanswered_since" and unanswered
             else conversation.last_activity_at,
             unread=unanswered and self.place.which != lists.UNANSWERED and not conversation.folder,
             current=current is not None and current.pk == conversation.pk,
             inbox=conversation.inbox.name if several and not self.place.inbox_id else "",
+            read_in_part=read_in_part,
             attachments=conversation.has_attachments,
             notes=conversation.note_count,
             assignee=assignee.display_name if assignee else "",

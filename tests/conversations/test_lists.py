@@ -327,3 +327,17 @@ def test_the_next_of_what_is_kept_apart_is_kept_apart_too(town: builders.Town) -
     first, second, _ordinary = quiet(town, "dsn", "Ett"), quiet(town, "dsn", "Två"), conversation(town)
     assert lists.following(lists.BOUNCES, town.agent, second.conversation, None) == first.conversation
     assert lists.following(lists.BOUNCES, town.agent, first.conversation, None) is None
+
+
+def test_why_rows_have_no_words_is_asked_once_for_all_and_only_then(
+    town: builders.Town, django_assert_num_queries: Callable[[int], AbstractContextManager[object]]
+) -> None:
+    read, empty, *unread = (builders.received(town.inbox, text=text) for text in ("Hej!", "", "", ""))
+    Message.objects.filter(pk=unread[0].pk).update(reading_stage="headers")
+    Message.objects.filter(pk=unread[1].pk).update(reading_stage="envelope")
+    shown = list(lists.rows())
+    with django_assert_num_queries(1):
+        assert lists.read_in_part(shown) == {each.conversation_id for each in unread}
+    with django_assert_num_queries(0):
+        assert lists.read_in_part([each for each in shown if each.pk == read.conversation_id]) == set()
+    assert empty.conversation_id not in lists.read_in_part(shown)

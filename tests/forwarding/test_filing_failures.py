@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from collections import Counter
 from contextlib import suppress
 from datetime import timedelta
 
 import pytest
+from django.conf import settings
+from django.test import Client
 from django.utils import timezone
 
 from bench import processes
@@ -55,6 +58,29 @@ def test_a_mail_that_cannot_be_filed_takes_no_other_with_it_and_ends_visible(
     assert poisoned.message is not None
     assert (poisoned.state, poisoned.message.reading_stage) == (State.FILED, "headers")
     assert (poisoned.message.subject, poisoned.attempts) == ("Ärende 1", 3)
+
+
+@pytest.mark.parametrize(
+    ("failures", "row"),
+    [
+        (0, "Ärende ett Hej!"),
+        (2, "Ärende ett Kunde inte läsas – öppna originalet"),
+        (3, "barry@example.org Kunde inte läsas – öppna originalet"),
+    ],
+)
+def test_a_list_says_what_could_not_be_read_of_a_mail(
+    post: Pipeline, lillestad: Town, client: Client, failures: int, row: str
+) -> None:
+    post.send(mail("Ärende ett", "Hej!\n"), "jobb.lillestad.se@mail.kundo.se")
+    with scope.organization(lillestad.organization):
+        Delivery.objects.update(attempts=failures, failures=failures)
+    post.file()
+    client.force_login(lillestad.agent, backend=settings.AUTHENTICATION_BACKENDS[0])
+    page = client.get(f"/{lillestad.organization.slug}/").content.decode()
+    [article] = re.findall(r"<article class=\"row.*?</article>", page, re.DOTALL)
+    words = " ".join(re.sub(r"<time.*?</time>|<[^>]+>", " ", article, flags=re.DOTALL).split())
+    assert row in words
+    assert "(inget ämne)" not in words
 
 
 def test_a_mail_that_stops_its_reader_is_visible_by_its_headers_at_once(post: Pipeline, lillestad: Town) -> None:

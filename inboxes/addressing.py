@@ -145,6 +145,15 @@ def _refuse_lookalikes(label: str) -> None:
 # --- suggesting a key ----------------------------------------------------------------------------------------------
 
 
+def readable(address: str) -> str:
+    """The form people read of a canonical address: the domain as U-labels."""
+    local_part, _at, domain = address.rpartition("@")
+    try:
+        return f"{local_part}@{idna.decode(domain)}"
+    except idna.IDNAError:
+        return address
+
+
 def suggest_local_key(address: CustomerAddress, organization_id: int, taken: Callable[[str], bool]) -> str:
     """Return a free key for `address`: `jobb.lillestad.se` where possible, else a readable start and a hash.
 

@@ -10,8 +10,9 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from inboxes import opening_hours
+from inboxes import addressing, opening_hours
 from organizations.tenancy import OrganizationManager, QueueManager, TenantForeignKey, TenantModel
+from whitelabel.mime_headers import is_writable
 
 
 class Inbox(TenantModel):
@@ -61,6 +62,16 @@ class Inbox(TenantModel):
     def domain(self) -> str:
         """The domain of the inbox's own address, A-label form."""
         return self.address.rpartition("@")[2]
+
+    @property
+    def readable_address(self) -> str:
+        """The inbox's own address as people write it, with å ä ö in the domain."""
+        return addressing.readable(self.address)
+
+    @property
+    def may_be_sender(self) -> bool:
+        """Whether mail can leave as the inbox's own address once its DNS records are right."""
+        return is_writable(self.address)
 
     def sender_name(self, author: str) -> str:
         """The display name in From of what a person with the name `author` writes."""

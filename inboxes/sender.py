@@ -13,6 +13,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from inboxes.addressing import readable
 from inboxes.models import Inbox
 from inboxes.sample_mail import latest_sample, send_sample
 from organizations.models import Event
@@ -34,9 +35,9 @@ HISTORY_ROWS = 20
 def sender(request: MemberRequest, organization_slug: str, inbox: int) -> HttpResponse:
     """The whole page. Admins who open it start the domain's claim; agents read."""
     found = get_object_or_404(Inbox, pk=inbox)
-    claim = SenderDomain.objects.filter(domain=found.domain).first()
-    refused = ""
-    if claim is None and request.membership.is_admin:
+    claim = SenderDomain.objects.filter(domain=found.domain).first() if found.may_be_sender else None
+    refused = "" if found.may_be_sender else _unwritable_text(found)
+    if claim is None and not refused and request.membership.is_admin:
         try:
             claim = claims.start(found.domain, actor=request.user)
         except claims.ClaimRefused as error:
@@ -150,7 +151,7 @@ def answer(request: MemberRequest, organization_slug: str, inbox: int, pk: int) 
 @admin_required
 def test_mail(request: MemberRequest, organization_slug: str, inbox: int) -> HttpResponse:
     """Send a test mail to oneself, under the name that mail of the inbox has now."""
-    found = get_object_or_404(Inbox, pk=inbox)
+    found = _possible(inbox)
     mail = send_sample(found, request.user)
     text = _("A test mail from %(address)s is on its way to %(you)s.")
     messages.success(request, text % {"address": mail.from_address, "you": request.user.email})
@@ -204,8 +205,22 @@ def _refusal_told(request: MemberRequest) -> Iterator[None]:
         messages.error(request, str(refused))
 
 
-def _claimed(inbox: int) -> tuple[Inbox, SenderDomain]:
+def _unwritable_text(inbox: Inbox) -> str:
+    return _(
+        "Mail cannot be sent from %(address)s: many mail servers refuse letters such as å, ä and ö before the @. Receiving "
+        "and answering work all the same."
+    ) % {"address": inbox.readable_address}
+
+
+def _possible(inbox: int) -> Inbox:
     found = get_object_or_404(Inbox, pk=inbox)
+    if not found.may_be_sender:
+        raise Http404
+    return found
+
+
+def _claimed(inbox: int) -> tuple[Inbox, SenderDomain]:
+    found = _possible(inbox)
     return found, get_object_or_404(SenderDomain, domain=found.domain)
 
 
@@ -247,7 +262,7 @@ def _context(request: MemberRequest, inbox: Inbox, claim: SenderDomain | None) -
         "leaves_as_own": leaves_as_own(inbox),
         "failure": activation.failure_text(own) if own else "",
         "sample": sample,
-        "shared": list(shared),
+        "shared": [readable(address) for address in shared],
         "links": links.open_links(claim) if claim else [],
         "asked": [(row, approvals.notice_ends(row)) for row in approvals.open_approvals(claim)] if claim else [],
         "dns_hosts": vendors.dns_hosts(),

@@ -7,6 +7,8 @@ In order of preference (the first that holds is taken):
     own address, return path of the service      the same, but SPF or MX of the claim is wrong: DKIM alone carries DMARC
     service address, answers to the own address  otherwise; never blocked by anybody's DNS
 
+An own address that cannot stand in a header (`ansökan@…`) is never a sender, and answers go to the service address instead.
+
 A record counts as wrong only when the customer's own nameservers said so; a question nobody answered changes nothing. One
 that was wrong is trusted again when it has been right for a while (`distrusted`, see `whitelabel.claims`).
 """
@@ -19,7 +21,7 @@ from typing import Any
 
 from django.conf import settings
 
-from whitelabel import keys, records
+from whitelabel import keys, mime_headers, records
 from whitelabel.models import IN_USE, DkimKey, OutboundMail, SenderAddress, SenderDomain
 from whitelabel.readiness import RIGHT
 from whitelabel.signing import SigningKey
@@ -91,7 +93,7 @@ def _service(own_address: str, service_address: str, display_name: str) -> Ident
         kind=Kind.SERVICE,
         from_name=display_name,
         from_address=service_address,
-        reply_to=own_address,
+        reply_to=own_address if mime_headers.is_writable(own_address) else service_address,
         return_path_domain=settings.MAIL_DOMAIN,
         signing=service_signing(),
     )

@@ -114,8 +114,13 @@ def _plain(text: str) -> bool:
     )
 
 
+def is_writable(address: str) -> bool:
+    """Whether an address can stand in a header: letters outside ASCII before the @ need SMTPUTF8 of every server."""
+    return bool(_ADDR_SPEC.fullmatch(address))
+
+
 def _mailbox(mailbox: Mailbox) -> str:
-    if not _ADDR_SPEC.fullmatch(mailbox.address):
+    if not is_writable(mailbox.address):
         raise UnwritableAddress(mailbox.address)
     name = one_line(mailbox.name)
     if not name:

@@ -182,6 +182,17 @@ def test_a_mail_that_has_left_cannot_be_taken_back(agent: Client, lillestad: Tow
     assert len(sent(lillestad)) == 1
 
 
+def test_an_inbox_whose_address_begins_with_swedish_letters_answers(client: Client) -> None:
+    town = builders.town("Hålla", "räksmörgås@hålla.se")
+    with scope.organization(town.organization):
+        conversation = builders.received(town.inbox).conversation
+    client.force_login(town.agent)
+    response = client.post(url(town, "reply", conversation.number), form(conversation))
+    assert response.status_code == 302
+    [message] = sent(town)
+    assert message.reply_to[0]["address"].endswith("@mail.kundo.se")
+
+
 def test_pressing_twice_sends_once(agent: Client, lillestad: Town, conversation: Conversation) -> None:
     data = form(conversation)
     agent.post(url(lillestad, "reply", 1), data)

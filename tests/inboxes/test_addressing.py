@@ -15,6 +15,7 @@ from inboxes.addressing import (
     is_reserved,
     match_key,
     normalise_address,
+    readable,
     suggest_local_key,
 )
 from whitelabel import tokens
@@ -377,3 +378,9 @@ def test_a_hostile_argument_takes_no_time():
         match_key('<"' + "\\" * 60_000 + '"@mail.kundo.se>', OURS)
         match_key("<" + "a." * 120 + "@mail.kundo.se>", OURS)
     assert time.process_time() - started < 5
+
+
+def test_an_address_is_read_with_the_letters_of_its_domain():
+    assert readable("räksmörgås@xn--hlla-qoa.se") == "räksmörgås@hålla.se"
+    assert readable("jobb@lillestad.se") == "jobb@lillestad.se"
+    assert readable("jobb@xn--.se") == "jobb@xn--.se"

@@ -94,6 +94,16 @@ def test_a_wrong_record_that_stops_no_signature_does_not_claim_that_mail_leaves_
     assert "Mail skickas ändå från jobb@lillestad.se" in body
 
 
+def test_an_address_with_letters_mail_servers_refuse_gets_a_reason_instead_of_records(client):
+    place = town("Hålla", "räksmörgås@hålla.se")
+    client.force_login(place.admin)
+    body = page(place, client, "sender")
+    assert "Mail kan inte skickas från räksmörgås@hålla.se" in body
+    assert "Svar går till raksmorgas.xn--hlla-qoa.se@mail.kundo.se" in body
+    with scope.organization(place.organization):
+        assert not SenderDomain.objects.exists()
+
+
 def test_the_signature_is_saved(place, admin):
     admin.post(url(place, "inboxes:signature", inbox=place.inbox.pk), {"signature": "{name}\nLillestad"})
     with scope.organization(place.organization):

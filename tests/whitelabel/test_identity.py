@@ -39,6 +39,13 @@ def test_at_first_mail_leaves_from_the_service_address_and_answers_go_to_the_cus
     assert who.signing.domain == "mail.kundo.se"
 
 
+def test_answers_come_to_the_service_address_where_the_own_one_cannot_stand_in_a_header() -> None:
+    town = builders.town("Hålla", "räksmörgås@hålla.se")
+    with scope.organization(town.organization):
+        content = bytes(queued(town.inbox).content)
+    assert b"\r\nReply-To: raksmorgas.xn--hlla-qoa.se@mail.kundo.se\r\n" in content
+
+
 def test_an_activated_address_is_used_with_its_own_return_path_and_key(town) -> None:
     with scope.organization(town.organization):
         row = activated(town.inbox, ALL_GREEN)

@@ -19,7 +19,7 @@ from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from conversations import addressees, blobs, circle, pictures, quoting, strangers, subjects, timeline
+from conversations import addressees, blobs, circle, pictures, quoting, states, strangers, subjects, timeline
 from conversations.addressees import Addressees, InvalidRecipient, Person
 from conversations.correspondence import Parent, ThreadHeaders, thread_headers
 from conversations.models import Attachment, Conversation, DraftFile, Message
@@ -202,9 +202,9 @@ def _send(decided: _Decided, submission_key: UUID, then: Then, not_before: datet
         received_at=decided.at,
         date_header=decided.at,
     )
-    before = timeline.state_of(decided.conversation)
+    before = states.of(decided.conversation)
     timeline.add_outbound(decided.conversation, message, _attachments(decided.files), then=then)
-    after = timeline.state_of(message.conversation)
+    after = states.of(message.conversation)
     how = {"action": decided.action, "with_history": bool(decided.quoted)}
     record(SENT, message, actor=decided.author, before=before, after=after, **how)
     return message

@@ -11,7 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.db.models import Count, Max, Q
 
-from conversations import live, timeline
+from conversations import live, states, timeline
 from conversations.explaining import DETACHING
 from conversations.filing_lock import lock_filing
 from conversations.models import Attachment, Contact, Conversation, Draft, Message
@@ -183,7 +183,7 @@ def _restore_state(source: Conversation, opened: Conversation, data: dict[str, A
     # What was detached before there were folders does not name one.
     untouched = _remembered(source) == {"folder": "", **data["after"]} and opened.message_count == 1
     if untouched:
-        timeline.restore_state(source, data["before"])
+        states.restore(source, data["before"])
         return
     if source.folder != Folder.SPAM:
         source.folder = source.folder and opened.folder  # kept apart only if both are
@@ -193,7 +193,7 @@ def _restore_state(source: Conversation, opened: Conversation, data: dict[str, A
 
 
 def _remembered(conversation: Conversation) -> dict[str, Any]:
-    return {**timeline.state_of(conversation), "version": conversation.version}
+    return {**states.of(conversation), "version": conversation.version}
 
 
 def _both(one: int, other: int) -> tuple[Conversation, Conversation]:

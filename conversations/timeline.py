@@ -1,14 +1,6 @@
 """The only module that changes a conversation: what is added to it, who has it, and which state it is in.
 
-States (Conversation.Status)
-
-    unanswered  the customer wrote last         ← a person's mail arrives, a hard bounce, reopened
-    answered    we wrote last                   ← a reply is sent
-    waiting     somebody else has to act        ← set by an agent, optionally until a time
-    done        nothing more to do              ← set by an agent, or "send and mark as done"
-
-Folders (Conversation.Folder) keep apart what is no work for anybody. What people do brings it back to the work: a
-person's mail, an answer, waiting, reopening. From spam only an agent brings it back; mail there disturbs nobody.
+What states there are and what leads from one to another: conversations.states.
 """
 
 from __future__ import annotations
@@ -22,18 +14,17 @@ from django.db import connection
 from django.db.models import Max
 from django.utils import timezone
 
-from conversations import live
+from conversations import live, states
 from conversations.indexing import search_vector
 from conversations.models import Attachment, Contact, Conversation, Message
 from conversations.quiet import QUIET_CLASSES, folder_of
 from conversations.reachability import heard_from
+from conversations.states import State
 from inboxes.models import Inbox
 from organizations.models import Event, User, record
 
 Status, Folder = Conversation.Status, Conversation.Folder
 MARKED_AS_SPAM, NOT_SPAM = SPAM_EVENTS = ("conversation.spam", "conversation.not_spam")
-State = dict[str, str | None]
-"""Status, folder, waiting_until and unanswered_since of a conversation as JSON values."""
 SNIPPET_CHARACTERS = 200
 NORMAL_SUBJECT_CHARACTERS = 400  # it is indexed: an entry holds about 2,700 octets
 EXCHANGED_FIELDS = (
@@ -69,8 +60,6 @@ _TAKE_NUMBERS = """
     UPDATE organizations_organization SET last_conversation_number = last_conversation_number + %s WHERE id = %s
     RETURNING last_conversation_number
 """
-# What "send and …" means for the state.
-STATUS_AFTER_SENDING = {"keep": Status.ANSWERED, "done": Status.DONE, "wait": Status.WAITING}
 
 
 @dataclass(frozen=True)
@@ -171,7 +160,7 @@ def add_outbound(
     _store(conversation, message, attachments)
     if conversation.assignee_id is None and message.author_id:
         conversation.assignee = message.author
-    _to_status(conversation, STATUS_AFTER_SENDING[then], at=message.received_at)
+    states.move(conversation, states.AFTER_SENDING[then], at=message.received_at)
     conversation.folder = ""
     _touch(conversation, message.received_at)
     conversation.save()
@@ -197,29 +186,11 @@ def take_back(conversation: Conversation, message: Message, *, before: State, af
     message.delete()
     conversation.message_count -= 1
     conversation.version += 1
-    waiting_since = _moment(before["unanswered_since"])
-    if state_of(conversation) == {**_left_by_sending(conversation.status), **after}:
-        restore_state(conversation, before)
-    elif conversation.unanswered_since and waiting_since:
-        conversation.unanswered_since = min(conversation.unanswered_since, waiting_since)
+    states.take_back_sending(conversation, before, after)
     mails = Message.objects.filter(conversation=conversation).exclude(kind=Message.Kind.NOTE)
     conversation.last_activity_at = mails.aggregate(at=Max("received_at"))["at"] or conversation.created_at
     conversation.save()
     live.announce(conversation, "message")
-
-
-def state_of(conversation: Conversation) -> State:
-    """State, folder and times of a conversation as JSON values, for `restore_state`."""
-    times = {"waiting_until": conversation.waiting_until, "unanswered_since": conversation.unanswered_since}
-    written = {name: at.isoformat() if at else None for name, at in times.items()}
-    return {"status": conversation.status, "folder": conversation.folder, **written}
-
-
-def restore_state(conversation: Conversation, state: State) -> None:
-    """Put a conversation, unsaved, into a state from `state_of`."""
-    conversation.status, conversation.folder = state["status"] or Status.UNANSWERED, state.get("folder") or ""
-    conversation.waiting_until = _moment(state["waiting_until"])
-    conversation.unanswered_since = _moment(state["unanswered_since"])
 
 
 def add_note(conversation: Conversation, *, author: User, text: str) -> Message:
@@ -256,7 +227,7 @@ def set_status(
     if now == (status, waiting_until, folder):
         return conversation
     before = conversation.status
-    _to_status(conversation, status, at=timezone.now())
+    states.move(conversation, status, at=timezone.now())
     conversation.waiting_until = waiting_until if status == Status.WAITING else None
     conversation.folder = folder
     conversation.save(update_fields=["status", "waiting_until", "unanswered_since", "folder"])
@@ -288,7 +259,7 @@ def unmark_spam(conversation: Conversation, *, actor: User) -> Conversation:
         conversation.folder = marked.get("before", "")
         if first := asking.first():
             conversation.folder = ""
-            _to_status(conversation, Status.UNANSWERED, at=first.received_at)
+            states.move(conversation, Status.UNANSWERED, at=first.received_at)
         conversation.save(update_fields=["folder", "status", "waiting_until", "unanswered_since"])
         record(NOT_SPAM, conversation, actor=actor)
         live.announce(conversation, "folder")
@@ -300,7 +271,7 @@ def mark_delivery(conversation: Conversation, *, failed: bool, reopen: bool) -> 
     conversation = locked(conversation)
     conversation.has_failed_delivery = failed
     if reopen:
-        _to_status(conversation, Status.UNANSWERED, at=timezone.now())
+        states.move(conversation, Status.UNANSWERED, at=timezone.now())
     conversation.save(update_fields=["has_failed_delivery", "status", "waiting_until", "unanswered_since"])
     live.announce(conversation, "delivery")
     return conversation
@@ -350,7 +321,7 @@ def _arrive(conversation: Conversation, arrival: Arrival) -> None:
         conversation.snippet = snippet(message)
         conversation.folder = "" if arrival.from_person else folder_of(message.mail_class)
         status = Status.UNANSWERED if arrival.from_person else Status.DONE
-        _to_status(conversation, status, at=message.received_at)
+        states.move(conversation, status, at=message.received_at)
     _count(conversation)
     _touch(conversation, message.received_at)
 
@@ -410,28 +381,6 @@ def _count(conversation: Conversation) -> None:
 
 def _touch(conversation: Conversation, at: datetime) -> None:
     conversation.last_activity_at = max(conversation.last_activity_at, at)
-
-
-def _to_status(conversation: Conversation, status: str, *, at: datetime) -> None:
-    if status == Status.UNANSWERED:
-        conversation.unanswered_since = conversation.unanswered_since or at
-    else:
-        conversation.unanswered_since = None
-    conversation.status = status
-    conversation.waiting_until = None
-
-
-def _left_by_sending(status: str) -> State:
-    """What holds of `after` where the event of the sending does not say it: older events name no folder, or nothing at all.
-
-    Sending leads to several statuses, so any that is not unanswered is taken for its own: at worst what somebody has
-    decided since is undone, and no customer is forgotten.
-    """
-    return {"status": status, "folder": "", "waiting_until": None, "unanswered_since": None}
-
-
-def _moment(written: str | None) -> datetime | None:
-    return datetime.fromisoformat(written) if written else None
 
 
 def _next_numbers(organization_id: int, count: int) -> int:

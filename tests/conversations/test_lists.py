@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from conversations import lists, timeline
+from conversations import lists, states, timeline
 from conversations.lists import LISTS, ConversationList, Position
 from conversations.models import Conversation, Message
 from conversations.quiet import QUIET_CLASSES
@@ -241,11 +241,11 @@ def test_another_automatic_reply_leaves_it_where_it_is(town: builders.Town) -> N
 
 def test_an_answer_brings_it_back_and_taking_the_answer_back_does_not(town: builders.Town) -> None:
     found = quiet(town, "dsn", "Studs").conversation
-    before = timeline.state_of(found)
+    before = states.of(found)
     answer = Message(kind=Message.Kind.OUTBOUND, author=town.agent, text="Hej", received_at=timezone.now())
     timeline.add_outbound(found, answer)
     assert names(fresh(found), town) == {"mine", "activity"}
-    timeline.take_back(found, answer, before=before, after=timeline.state_of(fresh(found)))
+    timeline.take_back(found, answer, before=before, after=states.of(fresh(found)))
     assert names(fresh(found), town) == {"bounces"}
 
 

@@ -141,12 +141,41 @@ def test_a_mail_whose_workers_ended_for_other_reasons_is_read_in_full(post: Pipe
     assert [(m.subject, m.reading_stage) for m in messages(lillestad.inbox)] == [("Ett", "full")]
 
 
+class Killed(BaseException):
+    """Nothing catches it, as nothing catches SIGKILL."""
+
+
+def test_a_mail_that_ends_its_workers_has_no_other_taken_for_the_guilty_one(
+    post: Pipeline, lillestad: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = filing.storing.message_of
+
+    def dies(letter: filing.Incoming, identifier: str) -> Message:
+        if letter.mail.subject == "Dödlig":
+            raise Killed
+        return real(letter, identifier)
+
+    monkeypatch.setattr(filing.storing, "message_of", dies)
+    for subject in ("Ett", "Dödlig", "Två"):
+        post.send(mail(subject), "jobb.lillestad.se@mail.kundo.se")
+    for number in range(12):
+        post.send(mail(f"Senare {number}"), "jobb.lillestad.se@mail.kundo.se")
+        # A worker's lanes: new mail is in its hands, not filed yet, when what was tried before ends it.
+        new = queue.claim(50)
+        with suppress(Killed):
+            while filing.file_again(post.reader):
+                pass
+            filing.file_batch(new, post.reader)
+        with scope.organization(lillestad.organization):
+            Delivery.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+    post.file()
+    read = Counter((each.message.reading_stage, each.attempts) for each in deliveries(lillestad.inbox) if each.message)
+    assert read == {("envelope", 9): 1, ("full", 1): 4, ("full", 2): 10}
+
+
 def test_a_mail_that_ends_all_its_workers_is_read_less_and_then_parked(
     post: Pipeline, lillestad: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Killed(BaseException):
-        """Nothing catches it, as nothing catches SIGKILL."""
-
     def dies(letter: filing.Incoming, identifier: str) -> Message:
         stages.append(letter.mail.stage)
         raise Killed

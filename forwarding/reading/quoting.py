@@ -18,6 +18,7 @@ _ENDS_WITHIN = 3  # lines from the verb of an attribution to its end
 _SIGNATURE_LINES = 14
 _DIVIDED_LINES = 8
 _HEADER_GAP = 2
+_QUOTED_WITHIN = 4  # lines below an attribution in which the quote begins
 _WORDS_BESIDE_SIGNATURE = 2  # a single word may be all of the answer, or only its greeting: the signature stays with it
 _WORD = re.compile(r"\w+")
 _QUOTED = (Line.QUOTE, Line.ATTRIBUTION, Line.SEPARATOR)
@@ -40,10 +41,12 @@ def _classified(lines: list[str], marks: tuple[Mark, ...]) -> list[Line]:
     kinds = [markers.kind_of(line) for line in lines]
     _protect_code(lines, kinds)
     _protect_headings(lines, kinds)
-    _find_attributions(lines, kinds)
+    marked = _marked_lines(lines, kinds, marks)
+    _find_attributions(lines, kinds, _Below(kinds, {first for mark, first, _ in marked if mark.kind == "quoted"}))
     _find_headers(lines, kinds)
     _doubt_weak_quotes(lines, kinds)
-    _apply_marks(lines, kinds, marks)
+    for mark, first, behind in marked:
+        _apply_mark(kinds, mark, first, behind)
     return kinds
 
 
@@ -65,7 +68,20 @@ def _protect_headings(lines: list[str], kinds: list[Line]) -> None:
             kinds[number] = Line.TEXT
 
 
-def _find_attributions(lines: list[str], kinds: list[Line]) -> None:
+@dataclass(frozen=True, slots=True)
+class _Below:
+    """Whether the lines below another one are quoted: by signs, or because the sender's program marked them."""
+
+    kinds: list[Line]
+    marked: set[int]
+
+    def is_quoted(self, start: int) -> bool:
+        near = range(start, min(start + _QUOTED_WITHIN, len(self.kinds)))
+        first = next((n for n in near if self.kinds[n] is not Line.EMPTY), None)
+        return first is not None and (self.kinds[first] is Line.QUOTE or first in self.marked)
+
+
+def _find_attributions(lines: list[str], kinds: list[Line], below: _Below) -> None:
     """Mark `On …, N wrote:`, also when mail programs broke it over several lines."""
     ends = [markers.ends_attribution(line) for line in lines] + [False] * _ENDS_WITHIN
     for number, line in enumerate(lines):
@@ -76,40 +92,53 @@ def _find_attributions(lines: list[str], kinds: list[Line]) -> None:
         elif (
             any(ends[number : number + _ENDS_WITHIN])
             and markers.has_verb(line)
-            and (span := _attribution_around(lines, kinds, number)) is not None
+            and (span := _attribution_around(lines, kinds, number, below)) is not None
         ):
             for position in range(span[0], span[1] + 1):
                 kinds[position] = Line.ATTRIBUTION
+        elif (
+            ends[number]
+            and kinds[number] is Line.TEXT
+            and below.is_quoted(number + 1)
+            and markers.announces_quote(line)
+        ):
+            kinds[number] = Line.ATTRIBUTION
 
 
-def _attribution_around(lines: list[str], kinds: list[Line], verb: int) -> tuple[int, int] | None:
+def _attribution_around(lines: list[str], kinds: list[Line], verb: int, below: _Below) -> tuple[int, int] | None:
     """First and last line of the attribution whose verb stands in line `verb`; None when the author just uses the word."""
     last = next(
         (n for n in range(verb, min(verb + _ENDS_WITHIN, len(lines))) if markers.ends_attribution(lines[n])), None
     )
     if last is None or any(not lines[n].strip() for n in range(verb, last)):
         return None
+    quoted_below = below.is_quoted(last + 1)
     for first in range(verb, max(verb - _ATTRIBUTION_LINES, -1), -1):
         if first != verb and kinds[first] in (Line.QUOTE, Line.ATTRIBUTION, Line.SEPARATOR):
             break
         joined = " ".join(lines[first : last + 1])[: markers.LINE_MAXIMUM]
-        if markers.starts_attribution(lines[first]) and _is_evident(joined, _next_kind(kinds, last + 1)):
+        if markers.starts_attribution(lines[first]) and _is_evident(joined, quoted_below=quoted_below):
             return first, last
     own = " ".join(lines[verb : last + 1])
-    return (verb, last) if markers.names_somebody(own) and len(own) < markers.LINE_MAXIMUM else None
+    return (verb, last) if len(own) < markers.LINE_MAXIMUM and _names_writer(own, quoted_below=quoted_below) else None
 
 
-def _is_evident(joined: str, following: Line | None) -> bool:
+def _is_evident(joined: str, *, quoted_below: bool) -> bool:
     """An attribution has a date, and an address, a time of day or quoted lines below; "Den 5 maj skrev jag:" has not."""
-    if not markers.names_time(joined):
+    if not markers.names_time(joined) or markers.is_first_person(joined):
         return False
-    if markers.names_somebody(joined):
+    if quoted_below:
         return True
-    return not markers.is_first_person(joined) and (markers.names_clock(joined) or following is Line.QUOTE)
+    return not markers.is_told(joined) and (markers.names_somebody(joined) or markers.names_clock(joined))
 
 
-def _next_kind(kinds: list[Line], start: int) -> Line | None:
-    return next((kind for kind in kinds[start : start + 4] if kind is not Line.EMPTY), None)
+def _names_writer(own: str, *, quoted_below: bool) -> bool:
+    """`N <n@x> wrote:` or `N wrote on … 10:12:`, which begin with no date: quoted lines below say more than the words."""
+    if markers.is_first_person(own):
+        return False
+    if quoted_below:
+        return markers.names_somebody(own) or markers.names_clock(own)
+    return markers.names_somebody(own) and not markers.is_told(own)
 
 
 def _doubt_weak_quotes(lines: list[str], kinds: list[Line]) -> None:
@@ -164,33 +193,36 @@ def _follows_separator(kinds: list[Line], number: int) -> bool:
     return before in (Line.SEPARATOR, Line.DELIMITER)
 
 
-def _apply_marks(lines: list[str], kinds: list[Line], marks: tuple[Mark, ...]) -> None:
-    """What the sender's mail program marked: the first line of a quote separates, a signature is one."""
+def _marked_lines(lines: list[str], kinds: list[Line], marks: tuple[Mark, ...]) -> list[tuple[Mark, int, int]]:
+    """Each mark of the sender's mail program with its first line that is not empty, and the line behind its last."""
     if not marks:
-        return
+        return []
     offsets = [0]
     for line in lines:
         offsets.append(offsets[-1] + len(line) + 1)
+    marked: list[tuple[Mark, int, int]] = []
     number = 0
     for mark in marks:
         while number < len(lines) and offsets[number + 1] <= mark.start:
             number += 1
-        _apply_mark(kinds, mark, number, offsets)
+        behind = number
+        while behind < len(lines) and offsets[behind] < mark.end:
+            behind += 1
+        first = next((n for n in range(number, behind) if kinds[n] is not Line.EMPTY), behind)
+        marked.append((mark, first, behind))
+    return marked
 
 
-def _apply_mark(kinds: list[Line], mark: Mark, number: int, offsets: list[int]) -> None:
-    behind = number
-    while behind < len(kinds) and offsets[behind] < mark.end:
-        behind += 1
-    if mark.kind != "quoted":
-        kind = Line.MARKED_SIGNATURE if mark.kind == "signature" else Line.ENCODED
-        for position in range(number, behind):
-            if kinds[position] is not Line.EMPTY:
-                kinds[position] = kind
+def _apply_mark(kinds: list[Line], mark: Mark, first: int, behind: int) -> None:
+    """What the sender's mail program marked: the first line of a quote separates, a signature is one."""
+    if mark.kind == "quoted":
+        if first < behind and kinds[first] is not Line.QUOTE:
+            kinds[first] = Line.ATTRIBUTION
         return
-    first = next((n for n in range(number, behind) if kinds[n] is not Line.EMPTY), None)
-    if first is not None and kinds[first] is not Line.QUOTE:
-        kinds[first] = Line.ATTRIBUTION
+    kind = Line.MARKED_SIGNATURE if mark.kind == "signature" else Line.ENCODED
+    for position in range(first, behind):
+        if kinds[position] is not Line.EMPTY:
+            kinds[position] = kind
 
 
 @dataclass(slots=True)

@@ -42,6 +42,20 @@ def visible(text: str) -> str:
         "ma 5. helmik. 2024 klo 10.12 Anna (anna@example.se) kirjoitti:",
         "po 5. 2. 2024 v 10:12 odesílatel Anna <anna@example.se> napsal:",
         "2024年2月5日 10:12，Anna <anna@example.se> 写道：",
+        "Anna <anna@example.se> 于2024年2月5日周一 10:12写道：",
+        "2024年2月5日(月) 10:12 Anna <anna@example.se>:",
+        "Понедельник, 5 февраля 2024, 10:12 +03:00 от Anna <anna@example.se>:",
+        '05.02.2024, 10:12, "Anna" <anna@example.se>:',
+        "Þann mán., 5. feb. 2024 kl. 10:12 skrifaði Anna <anna@example.se>:",
+        "pon, 5. velj 2024. u 10:12 Anna <anna@example.se> napisao je:",
+        "Missatge de Anna <anna@example.se> del dia dl., 5 de febr. 2024 a les 10:12:",
+        "Wiadomość napisana przez Anna <anna@example.se> w dniu 05.02.2024, o godz. 10:12:",
+        "Am Montag, 5. Februar 2024 um 10:12:33 MEZ hat Anna <anna@example.se> Folgendes geschrieben:",
+        "Anna Karlsson skrev den 2024-02-05 10:12:",
+        "Anna kirjoitti 5.2.2024 klo 10.12:",
+        "* Anna <anna@example.se> [2024-02-05 10:12]:",
+        "Citerar Anna <anna@example.se>:",
+        "\u202bבתאריך יום ב׳, 5 בפבר׳ 2024 ב-10:12 מאת Anna <anna@example.se>:\u202c",
     ],
 )
 def test_an_attribution_in_any_language_begins_the_quote(attribution: str) -> None:
@@ -66,6 +80,12 @@ def test_an_attribution_in_any_language_begins_the_quote(attribution: str) -> No
         "---------- Forwarded message ---------\nFrom: Anna <anna@example.se>\nDate: Mon\nSubject: x",
         "----- Vidarebefordrat meddelande ----- Från: Anna <anna@example.se>Till: Jobb",
         "Vidarebefordrat brev:\n\nFrån: Anna <anna@example.se>\nÄmne: Fråga\nDatum: 5 februari 2024",
+        "De la: Anna\nTrimis: luni, 5 februarie 2024 10:12\nCătre: Jobb\nSubiect: Întrebare",
+        "Από: Anna\nΣτάλθηκε: Δευτέρα, 5 Φεβρουαρίου 2024\nΠρος: Jobb\nΘέμα: Ερώτηση",
+        "-------- Oprindelig besked --------\nFra: Anna\nDato: 05.02.2024 10.12",
+        "‐‐‐‐‐‐‐ Original Message ‐‐‐‐‐‐‐\nFrom: Anna\nSent: Monday",
+        ">>> Anna <anna@example.se> 02/05/24 10:12 AM >>>",
+        ">>> On 2/5/2024 at 10:12 AM, Anna <anna@example.se> wrote:",
     ],
 )
 def test_a_copied_header_begins_the_quote(block: str) -> None:
@@ -84,6 +104,21 @@ def test_interleaved_answers_are_shown_with_their_quotes() -> None:
 def test_text_behind_the_quote_stays_visible() -> None:
     text = "Hej!\n\nOn Feb 5, 2024, at 10:12, Anna wrote:\n> Kommer du?\n\nPS. Glöm inte nyckeln.\n"
     assert "nyckeln" in visible(text)
+
+
+def test_the_line_above_a_quote_that_its_author_wrote_is_shown() -> None:
+    text = "Hej!\n\nDetta fick jag den 5 maj 2024 kl. 10:12 av Anna <anna@skola.se>:\n> Du är antagen.\n"
+    assert "Detta fick jag" in visible(text)
+
+
+def test_an_attribution_above_what_the_sender_marked_as_quoted_is_folded_in_any_language() -> None:
+    body = html_to_text(
+        "<div>Ja, jag kommer.</div><div>Laiškas, 05.02.2024, 10:12, Anna &lt;anna@example.se&gt;:</div>"
+        "<blockquote type=cite><div>Kommer du?</div></blockquote>"
+    )
+    ranges = text_ranges(body.text, body.marks, Limits())
+    shown = "".join(body.text[one.start : one.end] for one in ranges if one.kind == "visible")
+    assert shown.strip() == "Ja, jag kommer."
 
 
 @pytest.mark.parametrize(
@@ -112,6 +147,15 @@ def test_where_nothing_would_be_left_nothing_is_folded(text: str) -> None:
         "Sent from my Samsung Galaxy smartphone.\n",
         "Von meinem iPhone gesendet\n",
         "Envoyé de mon iPhone\n",
+        "Envoyé à partir de Outlook pour Android\n",
+        "Outlook für iOS beziehen\n",
+        "Verzonden vanuit Outlook voor Android\n",
+        "Få Outlook for iOS\n",
+        "Lähetetty iPhonesta\n",
+        "Odesláno z iPhonu\n",
+        "发自我的iPhone\n",
+        "Skickat från webbmail\n",
+        "Från min iPhone\n",
     ],
 )
 def test_signatures_are_folded(signature: str) -> None:
@@ -134,6 +178,13 @@ def test_signatures_are_folded(signature: str) -> None:
         "Hej!\nDen 5 maj 2024 kl. 10:12 skrev jag till er:\nVar är min ansökan?",
         "Hello!\nOn 5 May 2024 your office wrote:\nyour application is complete.\nIs it?",
         "Hallo!\nAm 5. Mai schrieb ich Ihnen:\nWo ist mein Antrag?",
+        "Hej!\nPå er sida den 5 maj 2024 kl. 10:12 skrev ni:\nvi öppnar klockan nio.\nMen det var stängt.",
+        "Hello!\nOn Monday, 5 May 2024 at 10:12 the school wrote:\nclosed.\nWhy?",
+        "Hej!\nAnna (anna@skola.se) skrev så här:\nbarnet är sjukt.\nVad gör jag?",
+        "Beste,\nOp 5 mei 2024 om 10:12 heeft u mij geschreven:\nwij zijn open.\nMaar het was dicht.",
+        "Hej!\n5 maj 2024 kl 10:12 fick jag mejl från Anna <anna@skola.se>:\nDu är antagen.\nStämmer det?",
+        "Hur får jag Outlook för iOS att visa er kalender?\nSka jag hämta den för Android?",
+        "Hej!\n>>> är tecknet jag ser\nVad betyder det?",
         "Ring mig gärna.\nMin telefon är 070-123 45 67",
         "Call me.\nMy phone is 070-123 45 67",
         "Jag kommer.\nFrom Monday my phone is switched off",

@@ -1,11 +1,12 @@
 """Octets to text: a cascade that cannot raise, from the declared charset to Latin-1.
 
-A declared charset that decodes strictly wins; statistical detection comes last and only for long text, because on
-short text it guesses worse than Windows-1252 does.
+A declared charset that decodes strictly wins, except a Western one over letters of another script. Statistical detection
+comes last, and only where Windows-1252 is surely wrong: of Western text it guesses worse than that does.
 """
 
 import codecs
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -54,6 +55,12 @@ _CONTROLS = bytes(set(range(0x20)) - set(b"\t\n\x0b\x0c\r\x1b"))
 _SAMPLE_OCTETS = 4_096
 _CONTROL_SHARE = 50  # one control octet in this many makes data
 _DETECTION_MINIMUM = 200
+_FOREIGN_OCTETS = 16_384  # looked at for another script
+_DIFFERENT = 8  # octets in such runs: a row of one sign is no word
+_RUN = re.compile(rb"[\x80-\x9f\xa1-\xff]{3,}")
+_SIGN_IN_WORD = re.compile(rb"[a-z][\xa1-\xb3\xb5-\xbf][a-z]")  # no letters in Windows-1252, but in others
+_KANA_CODECS = ["cp932", "shift_jis", "shift_jis_2004", "shift_jisx0213", "euc_jp", "euc_jis_2004", "euc_jisx0213"]
+_KANA = re.compile("[\u3041-\u3096\u30a1-\u30fa]")
 _LABEL_MAXIMUM = 60
 
 
@@ -105,6 +112,10 @@ def decode(data: bytes, declared: str = "", *, html: bool = False, detection_oct
         if data.startswith(mark) and (text := _strict(data[len(mark) :], codec)) is not None:
             return Decoded(text, codec, False)
     named = codec_for(declared) if declared else None
+    if _is_escaped(data, named) and (text := next(_strict_of(data, _escape_codecs(data)), None)) is not None:
+        return Decoded(text, "iso2022_jp", named not in (None, "ascii"))
+    if named == "cp1252" and _is_foreign(data) and (guessed := _guessed(data, detection_octets)).used != "cp1252":
+        return guessed
     if named is not None and (decoded := _as_declared(data, named)) is not None:
         return decoded
     return _undeclared(data, named, html=html, detection_octets=detection_octets)
@@ -159,6 +170,15 @@ def _undeclared(data: bytes, named: str | None, *, html: bool, detection_octets:
     return _guessed(data, detection_octets)
 
 
+def _is_escaped(data: bytes, named: str | None) -> bool:
+    """True for ISO 2022 under no label or another one: its octets are ASCII, so that most charsets would take them."""
+    return b"\x1b$" in data and data.isascii() and not (named or "").startswith(("iso2022", "utf-7", "hz"))
+
+
+def _strict_of(data: bytes, codecs_to_try: tuple[str, ...]) -> Iterator[str]:
+    return (text for codec in codecs_to_try if (text := _strict(data, codec)) is not None)
+
+
 def _escape_codecs(data: bytes) -> tuple[str, ...]:
     """ISO 2022 announces itself by escape sequences, whatever the label says."""
     if b"\x1b$" in data or b"\x1b(" in data:
@@ -190,17 +210,38 @@ _HIGH = bytes(range(0x80, 0x100))
 
 
 def _guessed(data: bytes, detection_octets: int) -> Decoded:
-    if len(data) >= _DETECTION_MINIMUM and (codec := _detected(data, detection_octets)) is not None:
-        text = _strict(data, codec)
-        if text is not None:
+    """Detection is asked where Windows-1252 is surely wrong; of Western text it makes Hungarian or Latvian."""
+    foreign = _is_foreign(data)
+    if detection_octets and (foreign or (len(data) >= _DETECTION_MINIMUM and _SIGN_IN_WORD.search(data))):
+        codec = _japanese(data) or _detected(data, detection_octets)
+        text = _strict(data, codec) if codec is not None else None
+        if text is not None and codec is not None:
             return Decoded(text, codec, True)
     return Decoded(decode_western(data), "cp1252", True)
+
+
+def _is_foreign(data: bytes) -> bool:
+    """True where most octets beyond ASCII stand three or more in a row: letters of another script than the Latin one."""
+    sample = data[:_FOREIGN_OCTETS]
+    if sample.isascii():
+        return False
+    runs = b"".join(_RUN.findall(sample))
+    return len(set(runs)) >= _DIFFERENT and 2 * len(runs) >= len(sample) - len(sample.translate(None, _HIGH))
+
+
+def _japanese(data: bytes) -> str | None:
+    """Shift JIS or EUC by their kana, which are a third or more of Japanese text and rare in what other charsets make."""
+    for codec in ("cp932", "euc_jp"):
+        text = _strict(data, codec) or ""
+        if (kana := len(_KANA.findall(text))) and kana * 3 >= sum(not character.isascii() for character in text):
+            return codec
+    return None
 
 
 def _detected(data: bytes, detection_octets: int) -> str | None:
     from charset_normalizer import from_bytes  # heavy to import, rarely needed
 
-    best = from_bytes(data[:detection_octets], steps=5, chunk_size=512).best()
+    best = from_bytes(data[:detection_octets], steps=5, chunk_size=512, cp_exclusion=_KANA_CODECS).best()
     return None if best is None else codec_for(best.encoding)
 
 

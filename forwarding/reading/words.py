@@ -43,6 +43,8 @@ def decode_octets(value: bytes, fallback_charset: str = "") -> str:
     """Raw header octets to text: UTF-8 when valid, else the charset of the body, else Windows-1252."""
     if value.isascii() and b"\x1b" not in value:
         return value.decode("ascii")
+    if b"\x1b$" in value and value.isascii():
+        return decode(value, fallback_charset.partition(",")[0], detection_octets=0).text
     for charset in ("utf-8", *fallback_charset.split(",")):
         codec = codec_for(charset) if charset else None
         if codec in (None, "ascii"):

@@ -54,6 +54,10 @@ def test_a_declared_charset_that_fits_is_used(text: str, codec: str, label: str)
         ("日本語メール", "euc_jp", "iso-2022-jp"),
         ("plain ascii", "ascii", "utf-16"),
         ("“quoted” – text", "cp1252", "iso-8859-1"),
+        ("日本語のメールです", "iso2022_jp", ""),
+        ("日本語のメールです", "iso2022_jp", "us-ascii"),
+        ("日本語のメールです", "iso2022_jp", "iso-8859-1"),
+        ("日本語のメールです", "iso2022_jp", "utf-8"),
     ],
 )
 def test_a_wrong_label_is_overruled_without_loss(text: str, codec: str, label: str) -> None:
@@ -70,8 +74,37 @@ def test_single_broken_octets_do_not_spoil_the_rest() -> None:
     assert decode(octets, "utf-8").text == SWEDISH * 20 + "å slut"
 
 
-def test_short_undeclared_western_text_is_not_guessed_at() -> None:
-    assert decode(b"Fr\xf6sche", "").text == "Frösche"
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Frösche",
+        SWEDISH * 20,
+        "När öppnar ni på måndag? Går det bra att komma före åtta?\n" * 6,
+        "Ce n’est pas très clair : où dois-je m’adresser, à l’école ?\n" * 6,
+        "Åäö\xa0\xa0\xa0\xa0åäö\xa0\xa0\xa0\n" * 30,
+        "··········\n" * 30,
+    ],
+)
+@pytest.mark.parametrize("label", ["", "x-unknown", "iso-8859-1"])
+def test_undeclared_western_text_is_not_guessed_at(text: str, label: str) -> None:
+    assert decode(text.encode("cp1252"), label).text == text
+
+
+@pytest.mark.parametrize(
+    ("text", "codec"),
+    [
+        ("Здравствуйте, у меня есть вопрос о вашем расписании. Когда вы открываетесь?", "koi8-r"),
+        ("Здравствуйте, у меня есть вопрос о вашем расписании. Когда вы открываетесь?", "cp1251"),
+        ("Καλημέρα σας, έχω μια ερώτηση για το ωράριο. Πότε ανοίγετε;", "iso8859-7"),
+        ("您好，我想问一下你们星期一什么时候开门，谢谢。", "gb18030"),
+        ("お世話になっております。月曜日は何時に開きますか。", "cp932"),
+        ("お世話になっております。月曜日は何時に開きますか。", "euc_jp"),
+    ],
+)
+@pytest.mark.parametrize("label", ["", "iso-8859-1"])
+def test_another_script_is_seen_without_a_label_and_under_a_western_one(text: str, codec: str, label: str) -> None:
+    decoded = decode(text.encode(codec), label)
+    assert (decoded.text, decoded.overruled) == (text, True)
 
 
 def test_no_octet_is_replaced_by_a_question_mark_character() -> None:

@@ -33,6 +33,10 @@ def test_header_text_is_decoded(written: bytes, meant: str) -> None:
     assert decode_words(written) == meant
 
 
+def test_raw_japanese_escapes_are_read_whatever_the_body_is() -> None:
+    assert decode_words("会議の件について".encode("iso2022_jp"), "us-ascii") == "会議の件について"
+
+
 def test_raw_octets_follow_the_charset_of_the_body() -> None:
     assert decode_words("Żółw".encode("iso-8859-2"), "iso-8859-2") == "Żółw"
 

@@ -1,10 +1,10 @@
-"""A conversation's messages and events, turned into what the page shows of them."""
+"""A conversation's messages, turned into what the page shows of them."""
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,16 +16,15 @@ from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
-from conversations import circle, deliveries, explaining, frames
+from conversations import circle, explaining, frames
 from conversations.addressees import own_addresses
 from conversations.copies import Copy, copies_elsewhere
 from conversations.models import Attachment, Conversation, Message
 from conversations.plain_text import Part, parts, visible_controls
 from conversations.recipients import label
-from conversations.timeline import NOT_SPAM, SPAM_EVENTS
 from inboxes.models import Inbox
 from organizations import scope
-from organizations.models import Event, User
+from organizations.models import User
 from whitelabel import delivery_reasons
 from whitelabel.models import OutboundMail, OutboundRecipient
 
@@ -38,15 +37,6 @@ FRAME_LINE_PX = 22.5
 FRAME_BLOCK_PX = 11  # the least: elements lie inside each other
 FRAME_CHARACTERS_A_LINE = 92
 FRAME_PX = (96, 1600)
-EVENTS_SHOWN = 100
-EVENT_KINDS = (
-    "conversation.assigned",
-    "conversation.status",
-    "message.read",
-    deliveries.UNDELIVERED,
-    *SPAM_EVENTS,
-    *explaining.DETACHING,
-)
 _DEFERRED = ("html", "other_text", "search_vector", "references", "in_reply_to", "calendar", "outbound__content")
 _HAS_HTML = Case(When(html="", then=Value(False)), default=Value(True), output_field=BooleanField())
 
@@ -183,16 +173,6 @@ class Card:
         }
 
 
-@dataclass(frozen=True)
-class Act:
-    """A thin line between messages: what somebody did."""
-
-    at: datetime
-    text: str
-    icon: str
-    kind: str = "act"
-
-
 def messages_of(conversation: Conversation, *, everything: bool) -> tuple[list[Message], int]:
     """The newest messages, oldest first, and how many earlier ones are folded. Bodies in HTML are not read."""
     folded = 0 if everything else max(0, conversation.message_count - settings.MESSAGES_SHOWN)
@@ -220,21 +200,6 @@ def cards(messages: Sequence[Message], inbox: Inbox, user: User) -> list[Card]:
     if newest is not None:
         made[newest] = _answerable(made[newest], inbox)
     return [replace(card, copies=copies[card.message.pk]) for card in made]
-
-
-def acts(conversation: Conversation, since: datetime | None) -> list[Act]:
-    """What colleagues did to the conversation since a time, oldest first; two queries at most."""
-    found = Event.objects.filter(subject_type="conversation", subject_id=conversation.pk, kind__in=EVENT_KINDS)
-    if since:
-        found = found.filter(at__gte=since)
-    events = list(found.select_related("actor").order_by("-at", "-id")[:EVENTS_SHOWN])
-    people = _people(event.data.get("to") for event in events)
-    return [_act(event, people) for event in reversed(events)]
-
-
-def entries(found: Iterable[Card | Act]) -> list[Card | Act]:
-    """Messages and acts in one order of time."""
-    return sorted(found, key=lambda entry: entry.at)
 
 
 def frame_size(visible: str, *, blocks: int, pictures: int = 0, remote: int = 0) -> FrameSize:
@@ -352,50 +317,3 @@ def _recipients(messages: Sequence[Message]) -> dict[int | None, list[OutboundRe
     for recipient in OutboundRecipient.objects.filter(mail_id__in=mails).order_by("id") if mails else ():
         found[recipient.mail_id].append(recipient)
     return found
-
-
-def _people(ids: Iterable[Any]) -> dict[int, User]:
-    wanted = {pk for pk in ids if pk}
-    return User.objects.only("name", "email").in_bulk(wanted) if wanted else {}
-
-
-def _act(event: Event, people: dict[int, User]) -> Act:
-    actor = event.actor.display_name if event.actor else _("The service")
-    if event.kind == "conversation.assigned":
-        return Act(event.at, _assigned(event, actor, people.get(event.data.get("to") or 0)), "user-round")
-    if event.kind == "message.read":
-        reader = visible_controls(event.data.get("by", "")) or _("The recipient")
-        return Act(event.at, _("%(person)s has read the answer") % {"person": reader}, "mail-open")
-    if event.kind == deliveries.UNDELIVERED:
-        told = event.data
-        return Act(event.at, explaining.undelivered(told["addresses"], told["state"], told["status"]), "mail-x")
-    if event.kind in SPAM_EVENTS:
-        said = _("%(actor)s took it back from the spam") if event.kind == NOT_SPAM else _("%(actor)s marked it as spam")
-        return Act(event.at, said % {"actor": actor}, "ban")
-    if event.kind in explaining.DETACHING:
-        return Act(event.at, explaining.detached(event.kind, actor, event.data["number"]), "split")
-    return Act(
-        event.at,
-        _status_changed(event.data.get("after", ""), actor),
-        _STATUS_ICONS.get(event.data.get("after", ""), "circle"),
-    )
-
-
-_STATUS_ICONS = {"done": "circle-check", "waiting": "clock", "unanswered": "rotate-ccw"}
-
-
-def _assigned(event: Event, actor: str, to: User | None) -> str:
-    if to is None:
-        return _("%(actor)s put it back as unassigned") % {"actor": actor}
-    if to.pk == event.actor_id:
-        return _("%(actor)s took it") % {"actor": actor}
-    return _("%(actor)s assigned it to %(to)s") % {"actor": actor, "to": to.display_name}
-
-
-def _status_changed(after: str, actor: str) -> str:
-    match after:
-        case "done":
-            return _("%(actor)s marked it as done") % {"actor": actor}
-        case "waiting":
-            return _("%(actor)s marked it as waiting") % {"actor": actor}
-    return _("%(actor)s reopened it") % {"actor": actor}

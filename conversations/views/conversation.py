@@ -15,6 +15,7 @@ from conversations import deliveries, lists
 from conversations.models import Conversation, Message
 from conversations.views import cards
 from conversations.views.actions import conversation_or_404
+from conversations.views.acts import Act, acts_on
 from conversations.views.compose_panel import Composer
 from conversations.views.workplace import Place, Workplace
 from organizations.models import Membership
@@ -59,11 +60,12 @@ def conversation_context(request: HttpRequest, conversation: Conversation) -> di
     user: Any = request.user
     shown = cards.cards(found, conversation.inbox, user)
     # What colleagues did before the first message shown is folded with it.
-    acts = cards.acts(conversation, shown[0].at if folded and shown else None)
+    acts = acts_on(conversation, shown[0].at if folded and shown else None)
+    entries: list[cards.Card | Act] = [*shown, *acts]
     return {
         "conversation": conversation,
         "began": _began(conversation) if folded or not shown else shown[0].at,
-        "entries": cards.entries([*shown, *acts]),
+        "entries": sorted(entries, key=lambda entry: entry.at),
         "folded": folded,
         "pane": "conversation",
         "show_panel": True,

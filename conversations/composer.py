@@ -12,17 +12,26 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.db import connection
-from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from conversations import addressees, blobs, circle, pictures, quoting, states, strangers, subjects, timeline
+from conversations import (
+    addressees,
+    circle,
+    outgoing_files,
+    pictures,
+    quoting,
+    states,
+    strangers,
+    subjects,
+    timeline,
+)
 from conversations.addressees import Addressees, InvalidRecipient, Person
 from conversations.correspondence import Parent, ThreadHeaders, thread_headers
 from conversations.models import Attachment, Conversation, DraftFile, Message
+from conversations.outgoing_files import TooLarge
 from conversations.outgoing_html import outgoing_html
 from conversations.senders import sender_columns, sender_of
 from conversations.signatures import signature as signature_of
@@ -42,10 +51,6 @@ SENT = "message.sent"
 
 class ConversationChanged(RuntimeError):
     """Somebody wrote in the conversation after the version that was answered; the text says so to the person."""
-
-
-class TooLarge(ValueError):
-    """The mail is larger than receivers accept; the text says how large and what to do."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +112,7 @@ def prefill(conversation: Conversation, action: Action | None, author: User) -> 
         identity=sender_of(conversation, author),
         signature=_signature(conversation.inbox, author),
         quoted=_quoted(answered, action),
-        attachments=tuple(files_of(answered)) if answered and action == "forward" else (),
+        attachments=tuple(outgoing_files.of_message(answered)) if answered and action == "forward" else (),
     )
 
 
@@ -150,7 +155,7 @@ def send(
     strangers.admit(conversation, who, people.everyone, author=author)
     answered = addressees.answered_message(conversation)
     body = mime_text.clean(text).strip("\n")
-    files = _with_pictures(_read_files(attachments), body, submission_key)
+    files = outgoing_files.with_pictures(outgoing_files.read(attachments), body, submission_key)
     quoted = _quoted(answered, action) if include_history or action == "forward" else ""
     decided = _Decided(
         conversation=conversation,
@@ -163,7 +168,9 @@ def send(
         quoted=quoted,
         answered=answered,
         files=files,
-        quoted_pictures=_quoted_pictures(answered, files) if quoted and answered and action != "forward" else (),
+        quoted_pictures=outgoing_files.quoted_pictures(answered, files)
+        if quoted and answered and action != "forward"
+        else (),
         identity=who,
         at=timezone.now(),
     )
@@ -203,7 +210,7 @@ def _send(decided: _Decided, submission_key: UUID, then: Then, not_before: datet
         date_header=decided.at,
     )
     before = states.of(decided.conversation)
-    timeline.add_outbound(decided.conversation, message, _attachments(decided.files), then=then)
+    timeline.add_outbound(decided.conversation, message, outgoing_files.to_attachments(decided.files), then=then)
     after = states.of(message.conversation)
     how = {"action": decided.action, "with_history": bool(decided.quoted)}
     record(SENT, message, actor=decided.author, before=before, after=after, **how)
@@ -230,7 +237,7 @@ def _enqueue(decided: _Decided, thread: ThreadHeaders, text: str, not_before: da
     try:
         return outbox.enqueue(decided.identity, letter, decided.people.everyone, not_before=not_before)
     except outbox.MessageTooLarge as error:
-        raise TooLarge(too_large(error.octets, error.limit)) from error
+        raise TooLarge(outgoing_files.too_large(error.octets, error.limit)) from error
 
 
 def _html(decided: _Decided, marker: str) -> str:
@@ -310,96 +317,6 @@ def _checked_people(inbox: Inbox, to: Sequence[Person], cc: Sequence[Person], bc
 
 def _mailboxes(people: Sequence[Person]) -> tuple[Mailbox, ...]:
     return tuple(Mailbox(person["name"], person["address"]) for person in people)
-
-
-def forwarded_files(conversation: Conversation) -> Sequence[Attachment]:
-    """The files that forwarding takes along, unless a person takes them away."""
-    answered = addressees.answered_message(conversation)
-    return files_of(answered) if answered else []
-
-
-def files_of(message: Message) -> Sequence[Attachment]:
-    """A message's files, in their order."""
-    return list(Attachment.objects.filter(message=message).order_by("position", "id"))
-
-
-def _read_files(attachments: Sequence[UploadedFile | Attachment | DraftFile]) -> tuple[mime.File, ...]:
-    files = tuple(_read_file(attachment) for attachment in attachments)
-    size = sum(len(file.content) for file in files)
-    if size > settings.ATTACHMENT_UPLOAD_OCTETS:
-        raise TooLarge(too_large(size, settings.ATTACHMENT_UPLOAD_OCTETS))
-    return files
-
-
-def _read_file(attachment: UploadedFile | Attachment | DraftFile) -> mime.File:
-    if isinstance(attachment, Attachment):
-        return _stored_file(attachment)
-    if isinstance(attachment, DraftFile):
-        return mime.File(attachment.name, attachment.content_type, bytes(attachment.blob.content))
-    attachment.seek(0)
-    content, content_type = attachment.read(), attachment.content_type or ""
-    return mime.File(mime.file_name(attachment.name or ""), mime.content_type_of(content_type), content)
-
-
-def _stored_file(attachment: Attachment) -> mime.File:
-    """A file that came with a mail; a picture that stood in it keeps its Content-ID."""
-    content = bytes(attachment.blob.content)
-    is_shown = attachment.inline and pictures.is_picture(content)
-    return mime.File(
-        mime.file_name(attachment.name or ""),
-        mime.content_type_of(attachment.content_type),
-        content,
-        content_id=pictures.kept_id(attachment.content_id, f"{attachment.pk}@picture") if is_shown else "",
-        inline=is_shown,
-    )
-
-
-def _with_pictures(files: tuple[mime.File, ...], body: str, submission_key: UUID) -> tuple[mime.File, ...]:
-    """The files, with those that the text names as pictures in it. Raises TooLarge."""
-    placed = pictures.in_text(files, body, submission_key.hex)
-    limit = settings.INLINE_PICTURE_OCTETS
-    for before, file in zip(files, placed, strict=True):
-        if file is not before and len(file.content) > limit:
-            raise TooLarge(
-                _("The picture %(name)s is %(size)s, and in the text it can be at most %(limit)s. Attach it as a file.")
-                % {"name": file.name, "size": filesizeformat(len(file.content)), "limit": filesizeformat(limit)}
-            )
-    return placed
-
-
-def _quoted_pictures(answered: Message, files: Sequence[mime.File]) -> tuple[mime.File, ...]:
-    """The pictures that stand in the mail answered, as far as there is room for them beside the files."""
-    room = settings.ATTACHMENT_UPLOAD_OCTETS - sum(len(file.content) for file in files)
-    room = min(room, settings.QUOTED_PICTURES_OCTETS)
-    inline = Attachment.objects.filter(message=answered, inline=True).exclude(content_id="")
-    found = []
-    for attachment in inline.order_by("position", "id"):
-        if attachment.size <= room:
-            room -= attachment.size
-            found.append(_stored_file(attachment))
-    return tuple(file for file in found if file.inline)
-
-
-def _attachments(files: Sequence[mime.File]) -> list[Attachment]:
-    stored = blobs.store([file.content for file in files])
-    return [
-        Attachment(
-            blob=blob,
-            name=file.name,
-            content_type=file.content_type,
-            size=len(file.content),
-            content_id=file.content_id,
-            inline=file.inline,
-        )
-        for file, blob in zip(files, stored, strict=True)
-    ]
-
-
-def too_large(octets: int, limit: int) -> str:
-    """What is said of a mail that receivers would refuse for its size."""
-    return _(
-        "The mail is %(size)s with its files, and receivers accept at most %(limit)s. Take a file away, or send a link to it."
-    ) % {"size": filesizeformat(octets), "limit": filesizeformat(limit)}
 
 
 def reserve_message_id() -> int:

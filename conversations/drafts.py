@@ -17,8 +17,9 @@ from django.core.files.uploadedfile import UploadedFile
 from django.db.models import Count, QuerySet, Sum
 from django.utils.translation import gettext as _
 
-from conversations import blobs, composer, recipients, timeline
+from conversations import blobs, composer, outgoing_files, recipients, timeline
 from conversations.models import Attachment, Conversation, Draft, DraftFile, Message
+from conversations.outgoing_files import TooLarge
 from organizations.models import Event, User, record
 from whitelabel import mime, outbox
 
@@ -59,7 +60,7 @@ def save(conversation: Conversation, author: User, written: Mapping[str, Any]) -
 def add_files(
     conversation: Conversation, author: User, written: Mapping[str, Any], files: Sequence[UploadedFile]
 ) -> None:
-    """Save the draft with more files. Raises composer.TooLarge; then no file is added, and what is written is saved."""
+    """Save the draft with more files. Raises TooLarge; then no file is added, and what is written is saved."""
     conversation = timeline.locked(conversation)
     draft = save(conversation, author, written)
     if _is_sent(conversation, written["submission_key"]) or not files:
@@ -135,7 +136,7 @@ def undo(message: Message, actor: User) -> Draft | None:
     if message.outbound is None or message.outbound.automatic or not outbox.cancel(message.outbound):
         return None
     sent = Event.objects.filter(kind=composer.SENT, subject_type="message", subject_id=message.pk).get()
-    files = composer.files_of(message)
+    files = outgoing_files.of_message(message)
     # A mail can be planned for months ahead: its event may be older than the key, and events are never rewritten.
     timeline.take_back(conversation, message, before=sent.data["before"], after=sent.data.get("after", {}))
     draft = _draft_again(conversation, message, files, actor, sent.data)
@@ -147,7 +148,7 @@ def _draft_again(
     conversation: Conversation, message: Message, files: Sequence[Attachment], author: User, sent: Mapping[str, Any]
 ) -> Draft:
     mode = sent.get("action", "reply")
-    offered = composer.forwarded_files(conversation) if mode == "forward" else ()
+    offered = outgoing_files.forwarded(conversation) if mode == "forward" else ()
     left = {(file.blob_id, file.name): file for file in files}
     left_out = [file.pk for file in offered if left.pop((file.blob_id, mime.file_name(file.name)), None) is None]
     draft = Draft.objects.create(
@@ -206,7 +207,7 @@ def _store(conversation: Conversation, author: User, written: Mapping[str, Any])
         except recipients.UnreadableRecipient:
             continue
     if mode == "forward":
-        offered = composer.forwarded_files(conversation)
+        offered = outgoing_files.forwarded(conversation)
         fields["left_out"] = [file.pk for file in offered if file.pk not in written["forwarded"]]
     key = written["submission_key"]
     draft = _of_composer(conversation, author, mode, key).first()
@@ -237,9 +238,9 @@ def _check_room(draft: Draft | None, files: Sequence[UploadedFile]) -> None:
     taken: Any = there.aggregate(octets=Sum("size", default=0), number=Count("pk"))
     octets = taken["octets"] + sum(file.size or 0 for file in files)
     if octets > settings.ATTACHMENT_UPLOAD_OCTETS:
-        raise composer.TooLarge(composer.too_large(octets, settings.ATTACHMENT_UPLOAD_OCTETS))
+        raise TooLarge(outgoing_files.too_large(octets, settings.ATTACHMENT_UPLOAD_OCTETS))
     if taken["number"] + len(files) > settings.ATTACHMENTS_MAX:
-        raise composer.TooLarge(
+        raise TooLarge(
             _("A mail can carry at most %(number)s files. Pack them into one, or send a link instead.")
             % {"number": settings.ATTACHMENTS_MAX}
         )

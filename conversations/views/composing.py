@@ -18,6 +18,7 @@ from conversations import composer as composing
 from conversations.addressees import InvalidRecipient, Person
 from conversations.forms import NoteForm, ReplyForm
 from conversations.models import Attachment, Conversation, DraftFile, Message
+from conversations.outgoing_files import TooLarge
 from conversations.plain_text import visible_controls
 from conversations.views.actions import conversation_or_404, go, next_url
 from conversations.views.compose_panel import Composer, News
@@ -33,7 +34,7 @@ class FileGone(ValueError):
     """A file that the page showed is not there any more; the text says what to do."""
 
 
-Refused = (InvalidRecipient, composing.TooLarge, FileGone)
+Refused = (InvalidRecipient, TooLarge, FileGone)
 
 
 @require_POST

@@ -8,10 +8,10 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
-from conversations import composer as composing
 from conversations import drafts
 from conversations.forms import DraftForm, FilesForm
 from conversations.models import Conversation
+from conversations.outgoing_files import TooLarge
 from conversations.views.actions import conversation_or_404
 from conversations.views.compose_panel import Composer
 from conversations.views.composing import render_composer
@@ -114,7 +114,7 @@ def _change_files(
         return " ".join(str(problem) for problem in chosen.errors["attachments"])
     try:
         drafts.add_files(conversation, user, form.cleaned_data, chosen.cleaned_data["attachments"])
-    except composing.TooLarge as error:
+    except TooLarge as error:
         return str(error)
     if remove:
         drafts.remove_file(conversation, user, remove)

@@ -8,6 +8,7 @@ from django.utils import translation
 
 from conversations import composer
 from conversations.models import Attachment, Blob, Conversation, Message
+from conversations.outgoing_files import TooLarge
 from tests.conversations.composer.writing import CECILIA, on_the_wire, rewrite, send
 from whitelabel.models import OutboundMail
 
@@ -115,9 +116,9 @@ def test_a_forwarded_mail_takes_its_files_and_says_whose_it_was(conversation, to
 
 def test_files_beyond_the_limit_are_refused_with_sizes(conversation, town, settings) -> None:
     settings.ATTACHMENT_UPLOAD_OCTETS = 1000
-    with pytest.raises(composer.TooLarge, match=r"2[.,]0"):
+    with pytest.raises(TooLarge, match=r"2[.,]0"):
         send(conversation, town, attachments=[SimpleUploadedFile("a.bin", bytes(2048))])
     settings.OUTGOING_MESSAGE_OCTETS = 1000
-    with pytest.raises(composer.TooLarge):
+    with pytest.raises(TooLarge):
         send(conversation, town, text="x" * 2000)
     assert not OutboundMail.objects.exists()

@@ -8,8 +8,9 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
-from conversations import composer, pictures
+from conversations import pictures
 from conversations.models import Message
+from conversations.outgoing_files import TooLarge
 from forwarding.reading.mail import ReadMail
 from tests.conversations.composer.writing import CECILIA, on_the_wire, rewrite, send
 from tests.support import builders
@@ -68,7 +69,7 @@ def test_a_file_that_is_no_picture_is_only_attached(conversation, town, content:
 
 def test_a_picture_too_large_for_the_text_is_refused_with_the_limit(conversation, town, settings) -> None:
     settings.INLINE_PICTURE_OCTETS = len(PNG) - 1
-    with pytest.raises(composer.TooLarge, match=r"karta\.png"):
+    with pytest.raises(TooLarge, match=r"karta\.png"):
         send(conversation, town, text="[karta.png]", attachments=[picture()])
     send(conversation, town, text="Se karta.png", attachments=[picture()])
 

@@ -80,7 +80,11 @@ TEMPLATES = [
         "DIRS": [BASE_DIR / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
-            "builtins": ["kundomail.templatetags.ui", "template_partials.templatetags.partials"],
+            "builtins": [
+                "kundomail.templatetags.ui",
+                "kundomail.templatetags.page",
+                "template_partials.templatetags.partials",
+            ],
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.template.context_processors.i18n",

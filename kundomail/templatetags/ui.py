@@ -13,7 +13,6 @@ from typing import Any
 
 from django import template
 from django.forms import BoundField, CheckboxInput, CheckboxSelectMultiple, RadioSelect, Select, Textarea
-from django.http import HttpRequest
 from django.template.defaultfilters import stringfilter
 from django.template.loader import render_to_string
 from django.utils.functional import Promise
@@ -23,17 +22,15 @@ from django.utils.translation import gettext, pgettext
 from lucide.templatetags.lucide import lucide
 
 from conversations.plain_text import visible_controls
-from kundomail import moments, navigation
+from kundomail import moments
 
 register = template.Library()
 
 Text = str | Promise
-Context = template.Context
 
 ICON_SIZE_PX = 18
 AVATAR_TONES = 6
 COUNT_SHOWN_MAX = 999
-THEMES = ("light", "dark")
 STATES = ("right", "waiting", "wrong", "unchecked", "unasked")
 
 # The five symbols are drawn, not taken from the icon set: their outer forms differ (disc, ring with hands, square,
@@ -379,44 +376,3 @@ def empty(content: str, title: Text, *, icon: str = "inbox", level: int = 2) -> 
     """An empty state: what is true, and the one next step as content."""
     found = {"title": title, "icon_name": icon, "level": level, "content": SafeString(content)}
     return SafeString(render_to_string("components/empty.html", found))
-
-
-@register.simple_tag(takes_context=True)
-def html_attributes(context: Context) -> SafeString:
-    """The attributes of <html> besides its language: what the reader chose for theme, rail and side panel (from cookies)."""
-    request: HttpRequest | None = context.get("request")
-    cookies = request.COOKIES if request else {}
-    wants_shortcuts = getattr(getattr(request, "user", None), "keyboard_shortcuts", True)
-    chosen = {
-        "data_theme": cookies.get("theme") if cookies.get("theme") in THEMES else None,
-        "data_rail": "icons" if cookies.get("rail") == "icons" else None,
-        "data_panel": "closed" if cookies.get("panel") == "closed" else None,
-        "data_shortcuts": "off" if cookies.get("shortcuts", "on" if wants_shortcuts else "off") == "off" else None,
-    }
-    return attributes(chosen)
-
-
-@register.simple_tag(takes_context=True)
-def settings_sections(context: Context) -> list[navigation.LinkGroup]:
-    """The settings navigation of this page; URL arguments come from the resolved URL, else from the context."""
-    request: HttpRequest | None = context.get("request")
-    if request is None:
-        return []
-    match = request.resolver_match
-    arguments: dict[str, object] = dict(context.get("settings_arguments") or {}) | (dict(match.kwargs) if match else {})
-    return navigation.settings_links(arguments, request.path)
-
-
-@register.simple_tag
-def interface_words() -> dict[str, object]:
-    """The words the scripts of the page need, in the active language."""
-    return {
-        "copied": gettext("Copied"),
-        "copyFailed": gettext("Could not copy. Select the value and copy it by hand."),
-        "undo": gettext("Undo"),
-        "close": gettext("Close"),
-        "failed": gettext("Nothing was saved: the server did not answer. Check the connection and try again."),
-        "refused": gettext("Nothing was saved: the server refused it. Reload the page and try again."),
-        "unsaved": gettext("You have unsaved changes. Leave the page and lose them?"),
-        "times": moments.words(),
-    }

@@ -28,7 +28,7 @@ from tests.support.template import database_template
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 
-pytest_plugins = ["tests.support.outgoing"]
+pytest_plugins = ["tests.support.outgoing", "tests.support.sending"]
 
 
 def _choose_servers() -> object:

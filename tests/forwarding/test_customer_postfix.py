@@ -6,7 +6,6 @@ import smtplib
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
@@ -45,8 +44,8 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
 
 
 @pytest.fixture
-def customer(running: Product, tmp_path: Path) -> Iterator[Postfix]:
-    with postfix(tmp_path / "postfix", running.smtp_port, CUSTOMER) as server:
+def customer(running: Product) -> Iterator[Postfix]:
+    with postfix(running.smtp_port, CUSTOMER) as server:
         yield server
 
 

@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -90,26 +91,34 @@ def missing() -> str:
 
 
 @contextmanager
-def postfix(directory: Path, world: int, main: str = "") -> Iterator[Postfix]:
-    """Run an instance below `directory` that delivers to the port `world`. Lines of `main` come last in main.cf."""
+def postfix(world: int, main: str = "") -> Iterator[Postfix]:
+    """Run an instance that delivers to the port `world`. Lines of `main` come last in main.cf."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    configuration = directory / "configuration"
-    for folder in (configuration, directory / "queue", directory / "data"):
-        folder.mkdir(parents=True)
-    shutil.chown(directory / "data", "postfix")
-    for reachable in (directory, *directory.parents):
-        if reachable.owner() == "root" and reachable.stat().st_mode & 0o005 != 0o005 and "pytest" in str(reachable):
-            reachable.chmod(0o755)
-    (configuration / "main.cf").write_text(_MAIN.format(directory=directory, world=world) + main)
-    (configuration / "master.cf").write_text(_MASTER.format(port=port))
-    _command(configuration, "start")
-    try:
-        _until_listening(port)
-        yield Postfix(port, directory / "mail.log", configuration)
-    finally:
-        _command(configuration, "stop")
+    with _reachable_directory() as directory:
+        configuration = directory / "configuration"
+        for folder in (configuration, directory / "queue", directory / "data"):
+            folder.mkdir()
+        shutil.chown(directory / "data", "postfix")
+        (configuration / "main.cf").write_text(_MAIN.format(directory=directory, world=world) + main)
+        (configuration / "master.cf").write_text(_MASTER.format(port=port))
+        _command(configuration, "start")
+        log = directory / "mail.log"
+        try:
+            _until_listening(port)
+            yield Postfix(port, log, configuration)
+        finally:
+            _command(configuration, "stop")
+            print(log.read_text())
+
+
+@contextmanager
+def _reachable_directory() -> Iterator[Path]:
+    """For the user postfix too. Not a test's own: pytest closes those to others whenever a test run begins."""
+    with tempfile.TemporaryDirectory(prefix="postfix-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
 
 
 def _command(configuration: Path, command: str) -> None:

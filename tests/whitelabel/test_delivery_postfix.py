@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import dkim
 import pytest
@@ -39,8 +38,8 @@ def world() -> Iterator[FakeRelay]:
 
 
 @pytest.fixture
-def relay(world: FakeRelay, tmp_path: Path, settings) -> Iterator[Postfix]:
-    with postfix(tmp_path / "postfix", world.port) as running:
+def relay(world: FakeRelay, settings) -> Iterator[Postfix]:
+    with postfix(world.port) as running:
         settings.RELAY_LOG_FILE = str(running.log)
         yield running
 
@@ -94,11 +93,10 @@ def test_postfix_is_asked_before_a_mail_is_sent_again(world, courier, relay, set
     assert fate(town.organization, known)[0] == fate(town.organization, unknown)[0] == "sent"
 
 
-def test_a_mail_postfix_put_off_was_not_taken_over(world, tmp_path, settings) -> None:
-    access = tmp_path / "access"
-    access.write_text("barry@example.org 450 4.7.1 come back later\n")
-    restriction = f"smtpd_recipient_restrictions = check_recipient_access texthash:{access}\n"
-    with postfix(tmp_path / "postfix", world.port, restriction) as relay:
+def test_a_mail_postfix_put_off_was_not_taken_over(world, settings) -> None:
+    later = "inline:{{barry@example.org = 450 4.7.1 come back later}}"
+    restriction = f"smtpd_recipient_restrictions = check_recipient_access {later}\n"
+    with postfix(world.port, restriction) as relay:
         settings.RELAY_LOG_FILE = str(relay.log)
         town = builders.town()
         with scope.organization(town.organization):
@@ -109,7 +107,8 @@ def test_a_mail_postfix_put_off_was_not_taken_over(world, tmp_path, settings) ->
         assert "NOQUEUE: reject" in relay.log.read_text()
         age(mail, timedelta(minutes=2))
         assert len(outbox_queue.claim(10)) == 1  # by a worker that is killed now
-        access.write_text("")
+        with (relay.configuration / "main.cf").open("a") as main:
+            main.write("smtpd_recipient_restrictions =\n")
         relay.reload()
         age(mail, timedelta(seconds=settings.OUTBOX_LEASE_SECONDS + 1))
         assert second.step() == 1

@@ -13,18 +13,10 @@ import dkim
 import dns.resolver
 import pytest
 
-from organizations import scope
 from tests.support import judges
-from tests.support.claims import DOMAIN
-from tests.whitelabel.test_judged_mail import (  # noqa: F401 - fixtures
-    ELSEWHERE,
-    SUBDOMAIN,
-    Sending,
-    policy_of,
-    sending,
-)
-from whitelabel import activation, dmarc
-from whitelabel.models import SenderDomain
+from tests.support.claims import DOMAIN, ask
+from tests.support.sending import ELSEWHERE, SUBDOMAIN, Sending
+from whitelabel import dmarc
 
 pytestmark = [
     pytest.mark.slow,
@@ -47,21 +39,17 @@ MATRIX = {
 }
 
 
-def publish(sending: Sending, texts: tuple[str, ...]) -> None:  # noqa: F811 - the fixture's value
+def publish(sending: Sending, texts: tuple[str, ...]) -> None:
     first, more = (texts[0] if texts else ""), texts[1:]
     sending.domain.publish("\n".join(f'_dmarc TXT "{text}"' for text in more), dmarc=first)
 
 
-def activate(sending: Sending, texts: tuple[str, ...]) -> None:  # noqa: F811
+def activate(sending: Sending, texts: tuple[str, ...]) -> None:
     """Publish what the page asks for, twice because a strict policy asks for more; then activate."""
     for _ in range(2):
         publish(sending, texts)
         sending.domain.agree()
-    with scope.organization(sending.domain.town.organization):
-        claim = SenderDomain.objects.get(pk=sending.domain.claim_id)
-        activation.request(
-            claim, f"jobb@{DOMAIN}", actor=sending.domain.town.admin, record_version=claim.record_version
-        )
+    ask(sending.domain)
     sending.domain.check()
 
 
@@ -77,8 +65,8 @@ def dkimpy_says(content: bytes, port: int) -> bool:
 
 @pytest.mark.parametrize("row", MATRIX)
 def test_receivers_say_what_was_forecast(
-    sending: Sending,  # noqa: F811
-    policy_of: Callable[..., str],  # noqa: F811
+    sending: Sending,
+    policy_of: Callable[..., str],
     tmp_path: Path,
     row: str,
 ) -> None:
@@ -116,8 +104,8 @@ def test_receivers_say_what_was_forecast(
     ],
 )
 def test_mail_signed_as_the_subdomain_when_a_policy_turns_strict_fares_as_forecast(
-    sending: Sending,  # noqa: F811
-    policy_of: Callable[..., str],  # noqa: F811
+    sending: Sending,
+    policy_of: Callable[..., str],
     tmp_path: Path,
     text: str,
     direct: str,

@@ -7,108 +7,27 @@ by the courier to Postfix and by Postfix to the mailbox, and then judged with th
 from __future__ import annotations
 
 import re
-import uuid
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 
-from conversations import composer
 from forwarding.reading import read_mail
-from organizations import scope
-from tests.support import builders, judges
-from tests.support.claims import DOMAIN, Domain, domain_of, use_world
+from tests.support import judges
+from tests.support.claims import ADDRESS, DOMAIN
 from tests.support.dns import World, Zone
-from tests.support.outgoing import some_key_pair, within
-from tests.support.postfix import Postfix, missing, postfix
-from tests.support.relay import FakeRelay, Taken, fake_relay
+from tests.support.outgoing import some_key_pair
+from tests.support.sending import ELSEWHERE, SUBDOMAIN, Sending
 from tests.whitelabel.test_mime import letters
-from whitelabel import activation, dmarc, keys, mime, postfix_log, signing
-from whitelabel.delivery import Courier
-from whitelabel.models import SenderDomain
-from whitelabel.relay import Relay
-from whitelabel.relay_session import RelayAddress
+from whitelabel import dmarc, keys, mime, signing
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(bool(judges.missing()), reason=judges.missing() or "-"),
 ]
-ADDRESS = f"jobb@{DOMAIN}"
-SUBDOMAIN = f"mgeu.{DOMAIN}"
-ELSEWHERE = "203.0.113.9"
 POLICIES = ("v=DMARC1; p=reject", "v=DMARC1; p=reject; adkim=s; aspf=s", "v=DMARC1; p=none; aspf=s")
-
-
-@dataclass(frozen=True)
-class Sending:
-    """A domain with its DNS, and the way a mail takes: courier, Postfix, the mailbox."""
-
-    domain: Domain
-    relay: Postfix
-    mailbox: FakeRelay
-    courier: Courier
-
-    def answer(self) -> Taken:
-        """A person writes, an agent answers; gives the answer as it arrives."""
-        town = self.domain.town
-        with scope.organization(town.organization):
-            received = builders.received(town.inbox, message_id="fraga@example.org")
-            composer.send(
-                received.conversation,
-                author=town.agent,
-                text="Hej Barry!\n\nJobbet är ledigt.",
-                to=[{"name": "Barry Börjesson", "address": "barry@example.org"}],
-                submission_key=uuid.uuid4(),
-                version=None,
-                include_history=True,
-            )
-        before = len(self.mailbox.taken)
-        assert self.courier.step() == 1
-        within(20, lambda: len(self.mailbox.taken) > before)
-        return self.mailbox.taken[-1]
-
-    def activate(self, policy: str = "v=DMARC1; p=none") -> None:
-        """Publish what is asked for, twice because a strict policy asks for more; press the button and let it decide."""
-        for _ in range(2):
-            self.domain.publish(dmarc=policy)
-            self.domain.agree()
-        with scope.organization(self.domain.town.organization):
-            claim = SenderDomain.objects.get(pk=self.domain.claim_id)
-            admin = self.domain.town.admin
-            activation.request(claim, ADDRESS, actor=admin, record_version=claim.record_version)
-        self.domain.check()
-
-
-@pytest.fixture
-def sending(settings: Any, tmp_path: Path) -> Iterator[Sending]:
-    if missing():
-        pytest.skip(missing())
-    with World() as world, fake_relay() as mailbox, postfix(tmp_path / "postfix", mailbox.port) as relay:
-        use_world(settings, world)
-        settings.RELAY_LOG_FILE = str(relay.log)
-        domain = domain_of(builders.town("Lillestad", ADDRESS), world)
-        # The relay of this test sends from loopback, so that is what the service's include allows.
-        world.resolver.load(Zone("mail.kundo.se", '_spf TXT "v=spf1 ip4:127.0.0.1 ~all"'))
-        address = RelayAddress("smtp", "127.0.0.1", relay.port, ehlo_name="mail.kundo.se", timeout_seconds=20)
-        courier = Courier(Relay(address), question=postfix_log.accepted)
-        yield Sending(domain, relay, mailbox, courier)
-        courier.close()
-
-
-@pytest.fixture
-def policy_of(sending: Sending, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
-    """pyspf about a mail, from the address it came from or another."""
-
-    def judge(taken: Taken, ip: str = "") -> str:
-        ip = ip or taken.peer
-        port = sending.domain.world.port
-        return judges.sender_policy(monkeypatch, port, ip=ip, mail_from=taken.envelope_sender, helo="relay.example")
-
-    return judge
 
 
 @pytest.mark.django_db(transaction=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import smtplib
 from ipaddress import ip_network
-from pathlib import Path
 
 import pytest
 
@@ -88,10 +87,10 @@ def test_a_line_break_in_a_value_stays_out_of_the_rows() -> None:
 
 
 @pytest.mark.skipif(bool(missing()), reason=missing())
-def test_behind_a_real_postfix_the_mail_bears_the_address_of_its_sender(tmp_path: Path) -> None:
+def test_behind_a_real_postfix_the_mail_bears_the_address_of_its_sender() -> None:
     with receiving(xforward_networks=TRUSTED) as server:
         front = f"smtpd_proxy_filter = 127.0.0.1:{server.port}\nsmtpd_authorized_xforward_hosts =\n"
-        with postfix(tmp_path / "postfix", server.port, front) as before:
+        with postfix(server.port, front) as before:
             with smtplib.SMTP("127.0.0.1", before.port, "mx.sender.example", 20, ("127.0.0.9", 0)) as client:
                 client.sendmail("anna@example.org", [RECIPIENT], b"Subject: Hej\r\n\r\nHej\r\n")
             assert clients(server, 1) == [("127.0.0.9", "mx.sender.example")]

@@ -57,9 +57,9 @@ TROUBLES: dict[str, tuple[str, bytes | Misbehaviour, str]] = {
 
 @pytest.fixture
 def courier(relay: FakeRelay, settings: Any) -> Iterator[Courier]:
-    """A worker that waits only tenths of a second, for an answer and after a failure."""
+    """A worker that waits a tenth of a second for an answer, and not at all after a failure."""
     settings.RELAY_PAUSE_SECONDS = settings.RELAY_LONGEST_PAUSE_SECONDS = 0
-    courier = Courier(relay.client(timeout_seconds=0.1, envelope_seconds=0.3, dot_seconds=0.3), question=relay.has)
+    courier = Courier(relay.client(timeout_seconds=0.1, envelope_seconds=0.3, dot_seconds=0.1), question=relay.has)
     yield courier
     courier.close()
 

@@ -46,7 +46,7 @@ def _noop(msgid: str) -> str:
 
 
 ENTRIES: Mapping[str, Entry] = {
-    "ok": Entry(State.GREEN, _noop("Correct on all {n} nameservers.")),
+    "ok": Entry(State.GREEN, _noop("Correct on all nameservers ({n}).")),
     "ok_inlined": Entry(
         State.GREEN_NOTE,
         _noop("Works now, but as a copy. Use a CNAME so that we can renew keys for you."),

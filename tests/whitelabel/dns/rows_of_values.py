@@ -8,7 +8,7 @@ from tests.whitelabel.dns.stage import K1, OTHER_TOKEN, Stage, key, strings
 from whitelabel.diagnosis.values import Context
 
 
-@row("ok", "spf", "green", "Correct on all 2 nameservers.", "Rätt på alla 2 namnservrar.")
+@row("ok", "spf", "green", "Correct on all nameservers (2).", "Rätt på alla namnservrar (2).")
 def everything_right(stage: Stage) -> None:
     stage.publish()
 

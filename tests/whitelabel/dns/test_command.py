@@ -72,8 +72,8 @@ def test_a_record_set_is_checked_in_a_process_without_database(stage: Stage, tmp
 
     rows = json.loads(run.stdout)
     assert {row["code"] for row in rows} == {"ok"}
-    assert rows[0]["message"] == "Rätt på alla 2 namnservrar."
-    assert rows[0]["messages"]["en"] == "Correct on all 2 nameservers."
+    assert rows[0]["message"] == "Rätt på alla namnservrar (2)."
+    assert rows[0]["messages"]["en"] == "Correct on all nameservers (2)."
 
 
 def test_the_json_tells_everything_about_a_record(stage: Stage, tmp_path: Path) -> None:

@@ -191,6 +191,7 @@ def field(
 
     A checkbox is rendered with its label beside it, or as a switch with `switch=True`. `addition` is fixed text after
     an input ("@lillestad.se"). `label` takes the place of the form's own. `extra` becomes attributes of the control.
+    The first wrong field of a form gets the focus.
     """
     kind = _widget_kind(bound)
     own = bound.field.widget.attrs.get("class", "")
@@ -208,6 +209,8 @@ def field(
     attrs |= {"class": f"{css} {class_} {own}".strip(), "aria-describedby": spoken or None}
     attrs |= {"role": "switch"} if switch else {}
     attrs |= {"aria-invalid": "true"} if bound.errors else {}
+    if wrong := next((each.name for each in bound.form if each.errors), ""):  # Where one goes on writing.
+        attrs["autofocus"] = True if bound.name == wrong else None
     if kind == "choices":
         _dress_choices(bound)
     control = bound.as_widget(attrs={name: value for name, value in attrs.items() if value is not None})

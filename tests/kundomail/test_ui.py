@@ -144,6 +144,19 @@ def test_a_wrong_field_is_marked_and_tied_to_what_is_wrong() -> None:
     assert "This field is required." in drawn
 
 
+@pytest.mark.parametrize(
+    ("data", "focused"),
+    [(None, ["first"]), ({"first": "", "second": ""}, ["first"]), ({"first": "Anna", "second": ""}, ["second"])],
+)
+def test_the_first_wrong_field_has_the_focus(data: dict[str, str] | None, focused: list[str]) -> None:
+    class Two(forms.Form):
+        first = forms.CharField()
+        second = forms.CharField()
+
+    drawn = render("{% field form.first autofocus=True %}{% field form.second %}", form=Two(data))
+    assert re.findall(r'name="(\w+)"[^>]* autofocus', drawn) == focused
+
+
 def test_only_a_field_that_may_be_empty_says_so() -> None:
     assert "(optional)" in render("{% field form.note %}", form=Example())
     assert "(optional)" not in render("{% field form.name %}", form=Example())

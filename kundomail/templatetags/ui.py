@@ -224,8 +224,12 @@ def field(
 
 @register.simple_tag
 def copy(value: object, *, label: Text = "", large: bool = False, inline: bool = False, id: str = "") -> SafeString:  # noqa: A002
-    """Render a value with a copy button. What is copied is exactly `value`; `label` names it for screen readers."""
-    found = {"value": str(value), "label": label, "large": large, "inline": inline, "id": id}
+    """Render a value with a copy button. What is copied is exactly `value`; `label` names it for screen readers.
+
+    An address that is too long for its line breaks after the @.
+    """
+    shown = format_html_join(mark_safe("<wbr>"), "{}", ((part,) for part in re.split(r"(?<=@)", str(value))))
+    found = {"value": str(value), "shown": shown, "label": label, "large": large, "inline": inline, "id": id}
     return SafeString(render_to_string("components/copy.html", found).strip())
 
 

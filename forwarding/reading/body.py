@@ -12,6 +12,7 @@ from forwarding.reading.limits import Limits
 from forwarding.reading.mail import Attachment
 from forwarding.reading.storable import pg_text
 from forwarding.reading.structure import Part
+from forwarding.reading.transfer import split_footer
 from forwarding.reading.uuencoded import encoded_files, encoded_ranges
 
 _READABLE_TYPES = ("text/enriched", "text/richtext", "text/markdown", "text/x-markdown", "text/x-plain", "text/unknown")
@@ -345,11 +346,13 @@ def _without_delimiters(text: str, boundary: str) -> str:
 
 
 def _plainly(part: Part) -> bytes:
-    """Octets of a text part; text that is called base64 but is none stays as it is."""
+    """Octets of a text part; text that is called base64 but is none stays as it is, and so does a footer below base64."""
     if part.encoding == "base64":
         head = part.raw[part.body : min(part.end, part.body + 1000)].strip().partition(b"\n")[0].strip()
         if head and not _BASE64_LINE.fullmatch(head):
             return part.raw[part.body : part.end]
+        footer = split_footer(part.raw[part.body : part.end])[1]
+        return part.octets() + (b"\n" + footer if footer else b"")
     return part.octets()
 
 

@@ -139,6 +139,29 @@ def test_plain_text_called_base64_is_shown_as_it_stands() -> None:
     )
 
 
+@pytest.mark.parametrize("footer", ["--\r\nGranskat av Lillestad\r\n", "_______\r\nlista@example.se\r\nLillestad\r\n"])
+def test_a_footer_below_base64_is_shown_and_spoils_nothing(footer: str) -> None:
+    octets = part("Hej! När öppnar ni på måndag?", encoding="base64") + footer.encode()
+    header, _, body = octets.partition(b"\r\n\r\n")
+    read = read_mail(mail(body, *header.split(b"\r\n")))
+    assert "När öppnar ni på måndag?" in read.text
+    assert footer.split("\r\n")[1] in read.text
+    assert "binary_text" not in read.defects
+
+
+def test_a_broken_line_within_base64_begins_no_footer() -> None:
+    text = "Hej! När öppnar ni på måndag? " * 12
+    lines = part(text, encoding="base64").partition(b"\r\n\r\n")[2].split(b"\r\n")
+    lines[1] = lines[1][:20] + b"!!" + lines[1][20:]
+    header = (b"Content-Type: text/plain; charset=utf-8", b"Content-Transfer-Encoding: base64")
+    assert read_mail(mail(b"\r\n".join(lines), *header)).text == text
+
+
+def test_blanks_behind_a_soft_line_break_are_no_text() -> None:
+    raw = mail(b"Hej =  \r\ndu =\t\r\ndir\r\n", b"Content-Transfer-Encoding: quoted-printable")
+    assert read_mail(raw).text.strip() == "Hej du dir"
+
+
 def test_an_attached_message_never_leaks_into_the_text() -> None:
     inner = b"From: x@example.org\r\nSubject: Inre\r\n\r\nHemlig text i den bifogade."
     read = read_mail(multipart(part("Se bifogat."), part(inner, "message/rfc822")))

@@ -172,7 +172,9 @@ def _without_angle(words: str, comment: str) -> Address:
     if match is None:
         return _local_only(words, comment)
     rest = (words[: match.start()] + words[match.end() :]).strip(" \"'<>[]\t" + _QUOTE)
-    return Address(pg_line(_name(rest) or _name(comment)), pg_line(match.group().rstrip(".")))
+    address = match.group().rstrip(".")
+    address = address if "[" in address else address.rstrip("]")  # `Name [user@host]`, but not `user@[192.0.2.1]`
+    return Address(pg_line(_name(rest) or _name(comment)), pg_line(address))
 
 
 def _local_only(words: str, comment: str) -> Address:

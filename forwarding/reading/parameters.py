@@ -38,11 +38,15 @@ def parse_parameterized(raw: bytes, maximum: int = 200, fallback_charset: str = 
     return Parameterized(value, _parameters(rest, maximum, fallback_charset) if rest else {})
 
 
+_TURNED = {"plain/text": "text/plain", "html/text": "text/html"}
+
+
 def content_type(raw: bytes, default: str, maximum: int = 200) -> Parameterized:
     """Content-Type with a well-formed type/subtype; `default` stands in for a missing or broken one."""
     parsed = parse_parameterized(raw, maximum)
     match = _TYPE.search(parsed.value.replace(" ", ""))
     value = match.group() if match else _bare_type(parsed.value, default)
+    value = _TURNED.get(value, value)
     return Parameterized(value, parsed.parameters)
 
 

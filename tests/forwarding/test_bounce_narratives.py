@@ -122,7 +122,10 @@ The response from the remote server was:
 550 5.1.1 No such user
 """
 
+CHINESE = "抱歉，您的邮件被退回来了。\n\n收件人（anna@mottagare.se）不存在，邮件无法送达。\n"
+
 TEXTS = {
+    "address in the brackets of Chinese": CHINESE,
     "Microsoft in Swedish": MICROSOFT_SWEDISH,
     "Gmail's sentence": GMAIL_LIKE,
     "address on a line of its own with a colon": QMAIL_LIKE,

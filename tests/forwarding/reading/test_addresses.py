@@ -34,6 +34,8 @@ from forwarding.reading.addresses import parse_addresses
         (b"MAILER-DAEMON (Mail Delivery System)", "Mail Delivery System", "MAILER-DAEMON"),
         (b"Anna Karlsson (anna@example.se)", "Anna Karlsson", "anna@example.se"),
         (b"<<anna@example.se>>", "", "anna@example.se"),
+        (b"Anna [anna@example.se]", "Anna", "anna@example.se"),
+        (b"anna@[192.0.2.1]", "", "anna@[192.0.2.1]"),
         (b"anna @ example.se", "", "anna@example.se"),
         (b"MAILER-DAEMON", "", "MAILER-DAEMON"),
         (b"Anna", "Anna", ""),

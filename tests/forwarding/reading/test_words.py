@@ -77,6 +77,8 @@ def test_file_names_are_decoded(written: bytes, name: str) -> None:
         (b"text/html charset=utf-8", "text/html"),
         (b'"text/html"; charset=utf-8', "text/html"),
         (b"text / html", "text/html"),
+        (b"plain/text; charset=utf-8", "text/plain"),
+        (b"html/text", "text/html"),
     ],
 )
 def test_content_types_are_mended(written: bytes, kind: str) -> None:

@@ -17,13 +17,15 @@ from django.utils.translation import gettext_lazy as _
 class Section:
     """One entry of the settings navigation.
 
-    `needs` names the URL arguments taken from the page; the entry is shown only where all of them are known.
+    `needs` names the URL arguments taken from the page; the entry is shown only where all of them are known, and to
+    admins alone where the page is refused to others.
     """
 
     url_name: str
     label: str | Promise
     icon: str
     needs: tuple[str, ...] = ("organization_slug",)
+    admins_only: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,16 +61,16 @@ SETTINGS: tuple[SectionGroup, ...] = (
         _("Organization"),
         (
             Section("inboxes:index", _("Inboxes"), "inbox"),
-            Section("organizations:members", _("Users"), "users"),
-            Section("forwarding:ledger", _("Did the mail arrive?"), "mail-search"),
+            Section("organizations:members", _("Users"), "users", admins_only=True),
+            Section("forwarding:ledger", _("Did the mail arrive?"), "mail-search", admins_only=True),
         ),
     ),
     SectionGroup(
         _("Inbox"),
         (
-            Section("inboxes:general", _("General"), "sliders-horizontal", INBOX),
+            Section("inboxes:general", _("General"), "sliders-horizontal", INBOX, admins_only=True),
             Section("inboxes:receive", _("Send & receive"), "arrow-left-right", INBOX),
-            Section("inboxes:signature", _("Signature"), "signature", INBOX),
+            Section("inboxes:signature", _("Signature"), "signature", INBOX, admins_only=True),
         ),
     ),
     SectionGroup(
@@ -116,9 +118,10 @@ def _leads_somewhere(section: Section) -> bool:
     return True
 
 
-def settings_links(arguments: Mapping[str, object], path: str) -> list[LinkGroup]:
-    """Resolve SETTINGS for one page: URL arguments by name (`organization_slug`, `inbox`) and the path being shown."""
-    found = [(group, [_link(section, arguments, path) for section in group.sections]) for group in SETTINGS]
+def settings_links(arguments: Mapping[str, object], path: str, *, is_admin: bool = True) -> list[LinkGroup]:
+    """Resolve SETTINGS for one page: URL arguments by name (`organization_slug`, `inbox`), the path being shown, the reader."""
+    shown = [(group, [each for each in group.sections if is_admin or not each.admins_only]) for group in SETTINGS]
+    found = [(group, [_link(section, arguments, path) for section in sections]) for group, sections in shown]
     links = [(group, [link for link in row if link is not None]) for group, row in found]
     kept = iter(_longest_only(link for _group, row in links for link in row))
     return [LinkGroup(group.label, tuple(next(kept) for _link in row)) for group, row in links if row]

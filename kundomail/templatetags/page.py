@@ -41,7 +41,8 @@ def settings_sections(context: Context) -> list[navigation.LinkGroup]:
         return []
     match = request.resolver_match
     arguments: dict[str, object] = dict(context.get("settings_arguments") or {}) | (dict(match.kwargs) if match else {})
-    return navigation.settings_links(arguments, request.path)
+    membership = getattr(request, "membership", None)
+    return navigation.settings_links(arguments, request.path, is_admin=membership is None or membership.is_admin)
 
 
 @register.simple_tag

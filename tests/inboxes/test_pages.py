@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.urls import reverse
 
@@ -102,6 +104,15 @@ def test_an_address_with_letters_mail_servers_refuse_gets_a_reason_instead_of_re
     assert "Svar går till raksmorgas.xn--hlla-qoa.se@mail.kundo.se" in body
     with scope.organization(place.organization):
         assert not SenderDomain.objects.exists()
+
+
+def test_the_pages_of_settings_offer_an_agent_nothing_that_is_refused(place, agent):
+    for name in ("index", "receive"):
+        arguments = {} if name == "index" else {"inbox": place.inbox.pk}
+        body = agent.get(url(place, f"inboxes:{name}", **arguments)).content.decode()
+        links = set(re.findall(rf'href="(/{place.organization.slug}/settings/[^"#]*)"', body))
+        assert url(place, "inboxes:receive", inbox=place.inbox.pk) in links
+        assert {link: agent.get(link).status_code for link in links} == dict.fromkeys(links, 200)
 
 
 def test_the_signature_is_saved(place, admin):

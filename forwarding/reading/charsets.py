@@ -114,6 +114,8 @@ def decode(data: bytes, declared: str = "", *, html: bool = False, detection_oct
     named = codec_for(declared) if declared else None
     if _is_escaped(data, named) and (text := next(_strict_of(data, _escape_codecs(data)), None)) is not None:
         return Decoded(text, "iso2022_jp", named not in (None, "ascii"))
+    if named == "cp1252" and _strict(data, "utf-8") is None and (text := _mended(data, "utf-8")) is not None:
+        return Decoded(text, "utf-8", True)
     if named == "cp1252" and _is_foreign(data) and (guessed := _guessed(data, detection_octets)).used != "cp1252":
         return guessed
     if named is not None and (decoded := _as_declared(data, named)) is not None:
@@ -202,7 +204,8 @@ def _mended(data: bytes, codec: str) -> str | None:
     high = len(data) - len(data.translate(None, _HIGH))
     kept = data.decode(codec, "ignore").encode(codec, "ignore")
     broken = len(data) - len(kept)
-    return data.decode(codec, "windows_1252") if broken * 10 <= high and broken <= _MENDED_OCTETS else None
+    most = 2 if codec == "utf-8" else 10  # of other charsets anything passes for a good part, of UTF-8 little does
+    return data.decode(codec, "windows_1252") if broken * most <= high and broken <= _MENDED_OCTETS else None
 
 
 _MENDED_OCTETS = 20_000  # more than this takes too long

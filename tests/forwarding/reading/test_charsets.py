@@ -74,6 +74,12 @@ def test_single_broken_octets_do_not_spoil_the_rest() -> None:
     assert decode(octets, "utf-8").text == SWEDISH * 20 + "å slut"
 
 
+@pytest.mark.parametrize("label", ["utf-8", "us-ascii", "iso-8859-1", ""])
+def test_a_western_footer_spoils_no_utf_8(label: str) -> None:
+    octets = SWEDISH.encode() + "\n--\nGranskat av någon på Älvgården\n".encode("cp1252")
+    assert decode(octets, label).text == SWEDISH + "\n--\nGranskat av någon på Älvgården\n"
+
+
 @pytest.mark.parametrize(
     "text",
     [

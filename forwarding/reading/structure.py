@@ -145,7 +145,7 @@ class _Builder:
         for strict in (True, False) if raw_boundary else ():
             if ranges := self._split(part.body, part.end, b"--" + raw_boundary, strict=strict):
                 return ranges
-        guess = _GUESS.search(self.raw, part.body, min(part.end, part.body + 65536))
+        guess = _GUESS.search(self.raw, max(part.body - 1, 0), min(part.end, part.body + 65536))
         if guess is None:
             return []
         self.defects.append("boundary_guessed")
@@ -214,7 +214,8 @@ def _raw_boundary(value: bytes) -> bytes:
 def _encoding(fields: Fields) -> str:
     value = fields.first("content-transfer-encoding").decode("latin-1").lower()
     value = value.partition(";")[0].partition("(")[0].strip(" \t\"'")
-    return value.replace(" ", "")
+    value = value.replace(" ", "").replace("_", "-")
+    return "quoted-printable" if value == "quotedprintable" else value
 
 
 def leaves(part: Part) -> list[Part]:

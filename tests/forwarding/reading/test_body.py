@@ -157,6 +157,11 @@ def test_a_broken_line_within_base64_begins_no_footer() -> None:
     assert read_mail(mail(b"\r\n".join(lines), *header)).text == text
 
 
+@pytest.mark.parametrize("encoding", [b"quoted_printable", b"Quoted Printable", b"quotedprintable"])
+def test_a_misspelt_transfer_encoding_is_understood(encoding: bytes) -> None:
+    assert read_mail(mail(b"Hej p=C3=A5 dig", b"Content-Transfer-Encoding: " + encoding)).text == "Hej på dig"
+
+
 def test_blanks_behind_a_soft_line_break_are_no_text() -> None:
     raw = mail(b"Hej =  \r\ndu =\t\r\ndir\r\n", b"Content-Transfer-Encoding: quoted-printable")
     assert read_mail(raw).text.strip() == "Hej du dir"

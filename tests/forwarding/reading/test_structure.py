@@ -33,6 +33,12 @@ def test_a_missing_boundary_parameter_is_guessed_from_the_delimiters() -> None:
     assert "boundary_guessed" in read.defects
 
 
+@pytest.mark.parametrize("kind", [b"multipart/mixed", b"multipart/mixed; boundary=another"])
+def test_a_boundary_is_guessed_from_the_first_line_of_the_body(kind: bytes) -> None:
+    read = read_mail(mail(joined(part("ett"), boundary="=_x1"), b"Content-Type: " + kind))
+    assert read.text.strip() == "ett"
+
+
 def test_a_multipart_without_delimiters_is_text() -> None:
     assert read_mail(mail(b"bara text", b"Content-Type: multipart/mixed; boundary=b1")).text == "bara text"
 

@@ -64,7 +64,12 @@ _CERTAIN_PREFIXES = (
     "automaattinen vastaus", "poissaoloilmoitus", "automaattivastaus", "autom. vastaus", "odpowiedź automatyczna",
     "automatyczna odpowiedź", "autoodpowiedź", "poza biurem", "resposta automática", "ausência temporária",
     "automatická odpověď", "mimo kancelář", "sjálfvirkt svar", "automatikus válasz", "автоответ",
-    "автоматический ответ", "自動応答", "自動返信", "自动回复", "自動回覆",
+    "автоматический ответ", "自動応答", "自動返信", "自动回复", "自動回覆", "自动答复", "自動答覆", "自動回復",
+    # as Exchange writes it elsewhere
+    "자동 회신", "자동 응답", "otomatik yanıt", "răspuns automat", "αυτόματη απάντηση", "automatski odgovor",
+    "samodejni odgovor", "automatinis atsakymas", "automātiskā atbilde", "automaatvastus", "автоматична відповідь",
+    "автоматичен отговор", "automatická odpoveď", "resposta automàtica", "trả lời tự động", "balasan otomatis",
+    "תשובה אוטומטית", "رد تلقائي",
 )  # fmt: skip
 _LIKELY_PREFIXES = (
     "frånvaro", "frånvarande", "semester", "föräldraledig", "tjänstledig", "ledig", "away", "vacation",

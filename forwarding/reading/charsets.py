@@ -54,6 +54,7 @@ _META_CHARSET = re.compile(
 _CONTROLS = bytes(set(range(0x20)) - set(b"\t\n\x0b\x0c\r\x1b"))
 _SAMPLE_OCTETS = 4_096
 _CONTROL_SHARE = 50  # one control octet in this many makes data
+_STRAY_CONTROLS = 2  # so many happen in text, however short
 _DETECTION_MINIMUM = 200
 _FOREIGN_OCTETS = 16_384  # looked at for another script
 _DIFFERENT = 8  # octets in such runs: a row of one sign is no word
@@ -132,7 +133,7 @@ def is_binary(data: bytes, declared: str = "") -> bool:
     if (codec_for(declared) or "").startswith(("utf-16", "utf-32")):
         return False
     controls = len(sample) - len(sample.translate(None, _CONTROLS))
-    return controls * _CONTROL_SHARE > len(sample)
+    return controls > _STRAY_CONTROLS and controls * _CONTROL_SHARE > len(sample)
 
 
 def _ascii_is_itself(declared: str) -> bool:

@@ -137,6 +137,11 @@ def test_binary_under_a_text_label_is_attached_and_its_words_stay_searchable() -
     assert [len(one.content) for one in read.attachments] == [564]
 
 
+def test_a_single_control_octet_makes_no_short_text_binary() -> None:
+    read = read_mail(mail(b"Hej\x00 du", b"Content-Type: text/plain"))
+    assert (read.text.replace(" ", ""), read.attachments) == ("Hejdu", ())
+
+
 def test_utf_16_text_is_not_taken_for_binary() -> None:
     assert not is_binary(SWEDISH.encode("utf-16-le"), "utf-16le")
 

@@ -136,6 +136,24 @@ def test_the_choice_of_names_survives_an_update_of_the_records(opened: Page, dom
     expect(opened.locator("[data-record=spf] .name-full")).to_be_hidden()
 
 
+def test_a_long_name_of_an_inbox_stays_on_a_phones_page(page: Page, served: str, domain: Domain) -> None:
+    with scope.organization(domain.town.organization):
+        inbox = create_inbox(f"info@{DOMAIN}", "Sammanhållningsstrategisekreterarkansliet" * 2, actor=domain.town.admin)
+    be_patient(page)
+    log_in(page, served, domain.town.admin)
+    page.set_viewport_size({"width": 390, "height": 844})
+    for url in ("", f"settings/inboxes/{inbox.pk}/receive/", f"settings/inboxes/{inbox.pk}/receive/sender/"):
+        page.goto(f"{served}/{domain.town.organization.slug}/{url}")
+        assert page.evaluate("document.documentElement.scrollWidth") == 390, url
+        expect(page.locator(".silent .copy-button").first if not url else page.locator("h1")).to_be_in_viewport(ratio=1)
+
+
+def test_the_link_for_it_that_is_shown_once_is_where_one_looks(opened: Page, domain: Domain) -> None:
+    meanwhile(domain.check)
+    opened.get_by_role("button", name="Skapa en länk till IT").click()
+    expect(opened.locator("#new-link")).to_be_in_viewport()
+
+
 def test_the_link_for_it_shows_the_records_and_nothing_else_of_the_organization(
     browser: Browser, served: str, domain: Domain
 ) -> None:
@@ -174,7 +192,7 @@ def test_one_switches_the_language_where_one_is(opened: Page, domain: Domain) ->
 @pytest.mark.parametrize("name", ["", "{}/receive/", "{}/receive/sender/"])
 def test_an_address_wider_than_a_phone_wraps(page: Page, served: str, domain: Domain, name: str) -> None:
     with scope.organization(domain.town.organization):
-        address = f"en.adress.med.många.ord.för.en.förvaltning.och.ännu.några.till@{DOMAIN}"
+        address = f"en.adress.med.manga.ord.for.en.forvaltning.och.annu.nagra.till@{DOMAIN}"
         inbox = create_inbox(address, "Lillestad, Lång", actor=domain.town.admin)
     be_patient(page)
     page.set_viewport_size({"width": 390, "height": 844})

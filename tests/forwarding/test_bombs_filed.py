@@ -56,26 +56,32 @@ MESSAGES = """
 class Bombardment:
     """What was sent to a running product, by envelope sender, and how long each took from its 250 to its inbox.
 
-    `proved`: until its author was looked at.
+    `accepted`: when (monotonic). `proved`: how long until its author was looked at.
     """
 
     running: Product
     filing_pid: int | None = None
+    accepted: dict[str, float] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     proved: dict[str, float] = field(default_factory=dict)
 
     def send(self, sender: str, raw: bytes) -> None:
-        """One bomb, and a person's mail right behind it; both are waited for."""
+        """One bomb, and a person's mail right behind it; both are waited for, while authors are looked at beside them."""
         neighbour = sender.replace("bombs.example", "ordinary.example")
-        accepted = {sender: self._send(sender, raw), neighbour: self._send(neighbour, _question(neighbour))}
+        self.accepted[sender] = self._send(sender, raw)
+        self.accepted[neighbour] = self._send(neighbour, _question(neighbour))
+        self.watch(self.seconds)
+
+    def watch(self, until: dict[str, float]) -> None:
+        """Note what happens, until every mail sent so far is in `until`, which is `seconds` or `proved`."""
         deadline = time.monotonic() + GIVE_UP_SECONDS
-        while accepted.keys() - self.proved.keys() and time.monotonic() < deadline:
+        while self.accepted.keys() - until.keys() and time.monotonic() < deadline:
             time.sleep(0.1)
             for one, state, looked_at in self.running.rows(STATES):
-                if one in accepted and state != "accepted":
-                    self.seconds.setdefault(one, time.monotonic() - accepted[one])
+                if one in self.accepted and state != "accepted":
+                    self.seconds.setdefault(one, time.monotonic() - self.accepted[one])
                     if looked_at:
-                        self.proved.setdefault(one, time.monotonic() - accepted[one])
+                        self.proved.setdefault(one, time.monotonic() - self.accepted[one])
 
     def _send(self, sender: str, raw: bytes) -> float:
         with smtplib.SMTP("127.0.0.1", self.running.smtp_port, timeout=60) as client:
@@ -109,6 +115,7 @@ def bombardment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bombardmen
         done = Bombardment(running, running.pid("filing"))
         for sender, name in SENT.items():
             done.send(f"{sender}@bombs.example", _told_apart(name))
+        done.watch(done.proved)
         yield done
 
 

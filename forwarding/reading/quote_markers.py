@@ -90,7 +90,7 @@ _SEPARATOR = re.compile(
     r"|přeposlaná zpráva|preposlaná správa|перенаправлене повідомлення|mesaj redirecționat|mensagem reencaminhada"
     r"|przesłana wiadomość|továbbított üzenet|iletilen mesaj|edastatud kiri|转发邮件|轉寄郵件"
     r")\b(?:.{0,60}?[-_=‐-―\s*]*$|\s*[-_=‐-―]{2,})"
-    r"|\s*[-_=#*~]{2,}\s?[^\n]{3,80}\b(?:above this line|ovanför (?:denna|den här) (?:rad\w*|linje\w*)|over denne linj\w+"
+    r"|\s*[-_=#*~]{2,}+\s?[^\n]{3,80}?\b(?:above this line|ovanför (?:denna|den här) (?:rad\w*|linje\w*)|over denne linj\w+"
     r"|oberhalb dieser (?:linie|zeile)|au-dessus de cette ligne|encima de esta línea|boven deze (?:regel|lijn)"
     r"|sopra questa (?:riga|linea)|powyżej tej linii|tämän rivin yläpuolelle|acima desta linha)\b.{0,40}$"
     r"|\s*>>>\s[^<>]{0,100}(?:<[^\s<>@]{1,64}@[^\s<>@]{1,255}>[^<>]{0,60}|\d{1,2}[:.]\d{2}[^<>]{0,20})(?:>>>|:)\s*$"
@@ -232,7 +232,7 @@ def starts_attribution(line: str) -> bool:
 
 def names_somebody(text: str) -> bool:
     """True when text holds an address."""
-    return _ADDRESS.search(text) is not None
+    return ("@" in text or "mailto:" in text or "via " in text) and _ADDRESS.search(text) is not None
 
 
 def names_time(text: str) -> bool:

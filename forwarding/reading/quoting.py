@@ -125,20 +125,18 @@ def _attribution_around(lines: list[str], kinds: list[Line], verb: int, below: _
 
 def _is_evident(joined: str, *, quoted_below: bool) -> bool:
     """An attribution has a date, and an address, a time of day or quoted lines below; "Den 5 maj skrev jag:" has not."""
-    if not markers.names_time(joined) or markers.is_first_person(joined):
+    if not markers.names_time(joined) or not (
+        quoted_below or markers.names_somebody(joined) or markers.names_clock(joined)
+    ):
         return False
-    if quoted_below:
-        return True
-    return not markers.is_told(joined) and (markers.names_somebody(joined) or markers.names_clock(joined))
+    return not (markers.is_first_person(joined) if quoted_below else markers.is_told(joined))
 
 
 def _names_writer(own: str, *, quoted_below: bool) -> bool:
     """`N <n@x> wrote:` or `N wrote on … 10:12:`, which begin with no date: quoted lines below say more than the words."""
-    if markers.is_first_person(own):
+    if not (markers.names_somebody(own) or (quoted_below and markers.names_clock(own))):
         return False
-    if quoted_below:
-        return markers.names_somebody(own) or markers.names_clock(own)
-    return markers.names_somebody(own) and not markers.is_told(own)
+    return not (markers.is_first_person(own) if quoted_below else markers.is_told(own))
 
 
 def _doubt_weak_quotes(lines: list[str], kinds: list[Line]) -> None:

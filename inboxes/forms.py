@@ -74,7 +74,7 @@ class _OpenField(forms.CharField):
             return opening_hours.read_day(super().clean(value))
         except opening_hours.UnreadableHours as error:
             raise forms.ValidationError(
-                _("Write from when to when, for example 8–16.30 or 8–12, 13–17; nothing on a day you are closed.")
+                _("Write from when to when, for example 8–16:30 or 8–12, 13–17; nothing on a day you are closed.")
             ) from error
 
 

@@ -58,7 +58,8 @@ _TOLD = re.compile(
     r"|(?:ni|du|dere|han|hon|hun|you|they|he|she|(?:the|our|your|my|his|her|their) \w{1,40}) (?:skrev|wrote)"
     r"|schrieb(?:en|st)? (?:sie|er|man|du)|(?:sie|er) schrieb(?:en)?|haben (?:sie|wir) .{0,80}geschrieben"
     r"|schreef (?:u|je|men)|(?:heeft|hebt|heb) (?:u|ze|je|men|mij|ons|ik)\b.{0,80}geschreven|vous (?:m['’]|nous )?avez écrit"
-    r"|kirjoititte|(?:skrev|wrote|schrieb|schreef) (?:till? (?:mig|meg|oss)|to (?:me|us)|an (?:mich|uns)|aan (?:mij|ons)))\b",
+    r"|kirjoititte|(?:följande|følgende)(?=:)"
+    r"|(?:skrev|wrote|schrieb|schreef) (?:till? (?:mig|meg|oss)|to (?:me|us)|an (?:mich|uns)|aan (?:mij|ons)))\b",
     re.IGNORECASE,
 )
 _BARE_ATTRIBUTION = re.compile(
@@ -71,7 +72,13 @@ _AUTHOR = re.compile(
     r"\b(?:jag|vi|mig|oss|jeg|meg|ich|wir|mir|uns|ik|wij|mij|ons|I|we|us|nous|yo|noi|fick|got|received|erhielt|kreeg|reçu)\b",
     re.IGNORECASE,
 )
-_ADDRESS_IN_ANGLE = re.compile(r"[<(][^\s<>()@]{1,64}@[^\s<>()@]{1,255}[>)]")
+_BARE_ADDRESS = re.compile(r"[^\s<>@]{1,64}@[^\s<>@]{1,255}")
+_DIGITLESS_END = re.compile(r"(?<!\D)\D{0,600}$")
+_DIGITLESS_START = re.compile(r"\D*")
+_FILLING = re.compile(
+    r"\b(?:folgendes|volgende|heeft|horas|klockan|kello|użytkownik|odesílatel|uživatel|keltezéssel|tarihinde)\b"
+)
+_ADDRESS_IN_ANGLE = re.compile(r"[<(]\s?[^\s<>()@]{1,64}@[^\s<>()@]{1,255}[>)]")
 _QUOTING = re.compile(
     r"\s*(?:quoting|citerar|citerer|zitat von|citando|citation de|cito|quoto|citeren van|lainaus|cytowanie) .{1,150}[:：]\s*$",
     re.IGNORECASE,
@@ -252,7 +259,19 @@ def is_first_person(text: str) -> bool:
 
 def is_told(text: str) -> bool:
     """True for "skrev ni", "the school wrote": the author most likely tells something; only quoted lines below refute it."""
-    return is_first_person(text) or _TOLD.search(text) is not None
+    if is_first_person(text) or _TOLD.search(text) is not None:
+        return True
+    if _ADDRESS_IN_ANGLE.search(text) is not None:
+        return False
+    return _AUTHOR.search(text) is not None or _SENTENCE.search(_beside_date(text)) is not None
+
+
+def _beside_date(text: str) -> str:
+    """What stands where programs put a name: behind the date, or in front of one that ends the line; without the verb."""
+    text = _VERB.sub(" ", _BARE_ADDRESS.sub(" ", text))
+    behind = _DIGITLESS_END.search(text)
+    name = behind.group() if behind is not None else ""
+    return _FILLING.sub(" ", name if any(map(str.isalpha, name)) else _DIGITLESS_START.match(text).group())  # type: ignore[union-attr]  # matches everything
 
 
 def is_bare_attribution(line: str) -> bool:

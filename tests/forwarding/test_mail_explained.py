@@ -27,9 +27,10 @@ LONG = "Hej, jag undrar över sommarjobbet på badet. " * 12
 
 
 def words(response: Any) -> str:
-    """The words of a page, without its markup."""
+    """The words of a page, without its markup. Where a word may break (<wbr>) it is one nevertheless."""
     assert response.status_code == 200
-    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", response.content.decode())).split())
+    text = re.sub(r"<[^>]+>", " ", response.content.decode().replace("<wbr>", ""))
+    return " ".join(html.unescape(text).split())
 
 
 def reader(of: Town, language: str = "sv") -> Client:

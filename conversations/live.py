@@ -54,6 +54,10 @@ class Subscription:
         self._loop = asyncio.get_running_loop()
         self._hints: asyncio.Queue[dict[str, Any]] = asyncio.Queue(WAITING_HINTS)
 
+    def is_over(self) -> bool:
+        """Whether its event loop was closed before it could unsubscribe."""
+        return self._loop.is_closed()
+
     def offer(self, hint: dict[str, Any]) -> None:
         """Hand over a hint from the listening thread."""
         self._loop.call_soon_threadsafe(self._put, hint)
@@ -96,6 +100,7 @@ class Hub:
     def _is_wanted(self) -> bool:
         """Whether anybody listens; otherwise the thread ends, and the next subscription starts another."""
         with self._lock:
+            self._subscriptions = {each for each in self._subscriptions if not each.is_over()}
             if self._subscriptions:
                 return True
             self._thread = None
@@ -122,7 +127,7 @@ class Hub:
                 continue
             try:
                 subscription.offer(hint)
-            except RuntimeError:  # its event loop was closed before it could unsubscribe
+            except RuntimeError:  # its event loop has just been closed
                 self.unsubscribe(subscription)
 
 

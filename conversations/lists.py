@@ -50,6 +50,11 @@ class ConversationList:
     folder: str = ""
 
 
+def _apart(folder: Conversation.Folder, label: Promise, empty: Empty) -> ConversationList:
+    """The list of a folder. Its picture is the one that it shows when it is empty."""
+    return ConversationList(str(folder), label, empty.icon, empty, counted=False, rare=True, folder=folder)
+
+
 UNANSWERED = ConversationList(
     "unanswered",
     pgettext_lazy("list", "Unanswered"),
@@ -107,40 +112,26 @@ ACTIVITY = ConversationList(
     Empty(_("No conversations"), _("There is nothing on this page of the list."), "inbox"),
     counted=False,
 )
-AUTOREPLIES = ConversationList(
-    str(Folder.AUTOREPLIES),
+AUTOREPLIES = _apart(
+    Folder.AUTOREPLIES,
     pgettext_lazy("list", "Automatic replies"),
-    "bot",
     Empty(
         _("No automatic replies"),
         _("Absence notices and receipts that answer no mail sent from here are kept here."),
         "bot",
     ),
-    counted=False,
-    rare=True,
-    folder=Folder.AUTOREPLIES,
 )
-BOUNCES = ConversationList(
-    str(Folder.BOUNCES),
+BOUNCES = _apart(
+    Folder.BOUNCES,
     pgettext_lazy("list", "Bounces"),
-    "mail-warning",
     Empty(
-        _("No bounces"),
-        _("Reports about mail sent in your name, but not from here, are kept here."),
-        "mail-warning",
+        _("No bounces"), _("Reports about mail sent in your name, but not from here, are kept here."), "mail-warning"
     ),
-    counted=False,
-    rare=True,
-    folder=Folder.BOUNCES,
 )
-SPAM = ConversationList(
-    str(Folder.SPAM),
+SPAM = _apart(
+    Folder.SPAM,
     pgettext_lazy("list", "Spam"),
-    "ban",
     Empty(_("No spam"), _("Conversations marked as spam are kept here and can be taken back."), "ban"),
-    counted=False,
-    rare=True,
-    folder=Folder.SPAM,
 )
 APART = (AUTOREPLIES, BOUNCES, SPAM)
 LISTS = {each.name: each for each in (UNANSWERED, MINE, UNASSIGNED, WAITING, UNDELIVERED, DONE, ACTIVITY, *APART)}

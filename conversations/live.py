@@ -12,6 +12,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 import psycopg2
@@ -125,10 +126,8 @@ class Hub:
         for subscription in subscriptions:
             if hint.get("organization") not in (None, subscription.organization_id):
                 continue
-            try:
+            with suppress(RuntimeError):  # its event loop was closed: it is forgotten when one asks who listens
                 subscription.offer(hint)
-            except RuntimeError:  # its event loop has just been closed
-                self.unsubscribe(subscription)
 
 
 hub = Hub()

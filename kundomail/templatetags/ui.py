@@ -80,8 +80,12 @@ def visible(text: str) -> str:
 @stringfilter
 def breakable(address: str) -> SafeString:
     """An address as `visible`, that too narrow a line breaks after its @ or before a dot and not in the middle of a word."""
-    words = re.split(r"(?<=@)|(?=\.)", visible_controls(address))
-    return format_html_join(mark_safe("<wbr>"), "{}", ((word,) for word in words))
+    return _breaking(r"(?<=@)|(?=\.)", visible_controls(address))
+
+
+def _breaking(where: str, text: str) -> SafeString:
+    """A text that too narrow a line breaks at matches of the pattern `where`, which match nothing but places."""
+    return format_html_join(mark_safe("<wbr>"), "{}", ((part,) for part in re.split(where, text)))
 
 
 @register.simple_tag
@@ -228,7 +232,7 @@ def copy(value: object, *, label: Text = "", large: bool = False, inline: bool =
 
     An address that is too long for its line breaks after the @.
     """
-    shown = format_html_join(mark_safe("<wbr>"), "{}", ((part,) for part in re.split(r"(?<=@)", str(value))))
+    shown = _breaking(r"(?<=@)", str(value))
     found = {"value": str(value), "shown": shown, "label": label, "large": large, "inline": inline, "id": id}
     return SafeString(render_to_string("components/copy.html", found).strip())
 
